@@ -1,0 +1,27 @@
+"""Every PyTorch learning-rate scheduler, in JAX: the same names, arguments and numbers."""
+
+from ._compose import ChainedScheduler as ChainedScheduler
+from ._compose import ParamGroups as ParamGroups
+from ._compose import SequentialLR as SequentialLR
+from ._config import from_config as from_config
+from ._config import to_config as to_config
+from ._cosine import SWALR as SWALR
+from ._cosine import CosineAnnealingLR as CosineAnnealingLR
+from ._cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
+from ._cycles import CyclicLR as CyclicLR
+from ._cycles import OneCycleLR as OneCycleLR
+from ._factors import ConstantLR as ConstantLR
+from ._factors import ExponentialLR as ExponentialLR
+from ._factors import LinearLR as LinearLR
+from ._factors import MultiStepLR as MultiStepLR
+from ._factors import PolynomialLR as PolynomialLR
+from ._factors import StepLR as StepLR
+from ._functions import LambdaLR as LambdaLR
+from ._functions import MultiplicativeLR as MultiplicativeLR
+from ._optax import current_lr as current_lr
+from ._optax import fast_forward as fast_forward
+from ._plateau import PlateauState as PlateauState
+from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from ._schedule import Schedule as Schedule
+from ._table import per_epoch as per_epoch
+from ._table import tabulate as tabulate

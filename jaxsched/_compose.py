@@ -1,0 +1,229 @@
+"""Schedules to one: ChainedScheduler, SequentialLR, and ParamGroups for several groups."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import _protocol
+from ._functions import check_total_steps
+from ._schedule import Schedule
+from ._value import Value, known, static
+
+
+class _Composite(Schedule):
+    """Schedules that share one rate."""
+
+    def __post_init__(self):
+        if not isinstance(self.schedulers, tuple):
+            object.__setattr__(self, "schedulers", tuple(self.schedulers))
+        super().__post_init__()
+
+    def validate(self):
+        if not self.schedulers:
+            self.reject("schedulers", "at least one schedule")
+        for index, part in enumerate(self.schedulers):
+            if not isinstance(part, Schedule):
+                error = ValueError if type(part).__name__ == "ReduceLROnPlateau" else TypeError
+                raise error(
+                    f"`{type(self).__name__}(schedulers=...)` must hold schedules of the step count"
+                    f" alone, got {part!r} at index {index}."
+                )
+        check_total_steps(self)
+        self._check_shared_rate()
+        for phase in _protocol.play(self):
+            for move in phase.moves:
+                if move.schedule is not None and (
+                    name := move.schedule.forbids(move.kind, move.clock)
+                ):
+                    move.schedule.reject(name, f"other than 0 inside a {type(self).__name__}")
+        self.warn_if_replayed()
+
+    def _check_shared_rate(self):
+        carried = [part.carried() for part in singles(self) if part.carried()]
+        rates = [(lr, lr if initial is None else initial) for lr, initial in carried]
+        for index, name in enumerate(("lr", "initial_lr")):
+            values = [rate[index] for rate in rates if known(rate[index])]
+            if any(value != values[0] for value in values):
+                raise ValueError(
+                    f"`{type(self).__name__}(schedulers=...)` must agree on `{name}`, got {values}."
+                )
+
+    def carried(self):
+        return next((pair for part in singles(self) if (pair := part.carried())), None)
+
+    def horizon(self):
+        return self.total_steps
+
+
+class ChainedScheduler(_Composite):
+    """Schedules that step together, each on the rate that the one before it left.
+
+    Most chains have a closed form: those in which all parts multiply; those with a part that
+    overwrites, where only what stands behind it counts; and multiplying parts around one
+    CosineAnnealingLR with `eta_min=0`. The others are stepped through.
+
+    Args:
+      schedulers: the schedules, in the order in which they step. Those that carry an `lr` agree.
+      total_steps: if given, the rates of the first `total_steps` counts become a table where
+        there is no closed form, and the last of them holds after that.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for no schedules, a ReduceLROnPlateau among them, or rates that differ.
+      TypeError: for a part that is no schedule.
+
+    Warns:
+      UserWarning: where there is no closed form and no `total_steps`.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import ConstantLR, ExponentialLR
+    >>> schedule = ChainedScheduler([ConstantLR(0.1, 0.5, 2), ExponentialLR(0.1, 0.9)])
+    >>> schedule(jnp.arange(4))
+    Array([0.05  , 0.045 , 0.081 , 0.0729], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
+    """
+
+    schedulers: tuple[Schedule, ...]
+    total_steps: int | None = static(None, kw_only=True)
+
+    def live(self, group, horizon):
+        return _protocol.Chain(self.schedulers, group, horizon)
+
+
+def _are_counts(milestones) -> bool:
+    return isinstance(milestones, tuple)
+
+
+class SequentialLR(_Composite):
+    """One schedule after the other; each `milestone` is the count at which the next begins.
+
+    Like PyTorch, a part begins at the initial rate if it has a closed form of its own, and goes
+    on from the last rate if not (MultiplicativeLR, SWALR); of two equal milestones the part
+    between is skipped. A chain or sequence as a later part, which PyTorch cannot run, starts as
+    if built at that moment on an optimizer at the initial rate.
+
+    Args:
+      schedulers: the schedules, in order. Those that carry an `lr` agree on it.
+      milestones: one count less than schedules, in order: Python ints, or an integer array to
+        trace or sweep them (all parts then single schedulers).
+      total_steps: if given, the rates of the first `total_steps` counts become a table where
+        there is no closed form, and the last of them holds after that.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: as ChainedScheduler does, and for milestones of the wrong number, unsorted,
+        negative or not whole.
+      TypeError: for a part that is no schedule.
+
+    Warns:
+      UserWarning: where there is no closed form and no `total_steps`.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import ExponentialLR, LinearLR
+    >>> schedule = SequentialLR([LinearLR(0.1, 0.5, 1.0, 2), ExponentialLR(0.1, 0.9)], [2])
+    >>> schedule(jnp.arange(5))
+    Array([0.05 , 0.075, 0.1  , 0.09 , 0.081], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
+    """
+
+    schedulers: tuple[Schedule, ...]
+    milestones: "tuple[int, ...] | jax.Array | np.ndarray" = static(when=_are_counts)
+    total_steps: int | None = static(None, kw_only=True)
+
+    def __post_init__(self):
+        milestones = self.milestones
+        if not hasattr(milestones, "dtype"):
+            milestones = tuple(milestones)
+            if any(isinstance(m, jax.Array) for m in milestones):
+                milestones = jnp.stack(milestones)
+            object.__setattr__(self, "milestones", milestones)
+        super().__post_init__()
+
+    @property
+    def swept(self) -> bool:
+        """Whether the milestones are an array, and so perhaps traced."""
+        return not _are_counts(self.milestones)
+
+    def validate(self):
+        milestones = self.milestones
+        number = len(self.schedulers) - 1
+        if np.shape(milestones)[-1:] != (number,) and self.schedulers:
+            self.reject("milestones", f"{number} counts, one less than `schedulers`")
+        if isinstance(milestones, np.ndarray):
+            milestones = milestones.tolist() if milestones.ndim == 1 else []
+        if not hasattr(milestones, "dtype"):
+            ordered = all(isinstance(m, (int, np.integer)) and m >= 0 for m in milestones)
+            if not ordered or sorted(milestones) != list(milestones):
+                self.reject("milestones", "whole counts from 0 up, in order")
+        if not self.swept:
+            object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
+        elif not np.issubdtype(self.milestones.dtype, np.integer):
+            self.reject("milestones", "integers")
+        elif any(isinstance(part, _Composite) for part in self.schedulers):
+            self.reject("milestones", "Python ints where a part is a chain or a sequence")
+        super().validate()
+
+    def live(self, group, horizon):
+        if self.swept:
+            self.reject("milestones", "Python ints inside another chain or sequence")
+        return _protocol.Sequence(self.schedulers, self.milestones, group, horizon)
+
+
+def singles(schedule):
+    """The single schedules that a schedule is made of, in the order PyTorch builds them."""
+    if not isinstance(schedule, _Composite):
+        yield schedule
+        return
+    for part in schedule.schedulers:
+        yield from singles(part)
+
+
+class ParamGroups(Value):
+    """One schedule per parameter group, as PyTorch's lists of rates and functions give.
+
+    Args:
+      schedules: the schedules, one per group.
+
+    Returns:
+      A function of the count that stacks the groups' rates along a last axis. Indexing gives
+      one group's schedule, for `optax.partition`.
+
+    Raises:
+      ValueError: for no schedules.
+      TypeError: for a group that is no schedule.
+
+    >>> import jaxsched
+    >>> groups = ParamGroups([jaxsched.StepLR(0.01, 30), jaxsched.StepLR(0.1, 30)])
+    >>> groups(30)
+    Array([0.001, 0.01 ], dtype=float32)
+    >>> groups[1]
+    StepLR(lr=0.1, step_size=30)
+    """
+
+    schedules: tuple[Schedule, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "schedules", tuple(self.schedules))
+        super().__post_init__()
+
+    def validate(self):
+        if not self.schedules:
+            self.reject("schedules", "at least one schedule")
+        for schedule in self.schedules:
+            if not isinstance(schedule, Value) or isinstance(schedule, ParamGroups):
+                self.reject("schedules", "schedules", TypeError)
+
+    def __call__(self, count):
+        return jnp.stack([schedule(count) for schedule in self.schedules], axis=-1)
+
+    def __getitem__(self, index):
+        return self.schedules[index]
+
+    def __len__(self):
+        return len(self.schedules)

@@ -1,0 +1,218 @@
+"""Schedules as JSON-ready dicts, and the functions of a step that can be written down."""
+
+import ast
+import math
+import operator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+import dataclasses
+
+from ._value import Value, known
+
+
+def to_config(schedule: Value) -> dict[str, Any]:
+    """The schedule as a dict of plain Python values, ready for JSON.
+
+    Args:
+      schedule: any schedule, nested ones and ReduceLROnPlateau included, whose numbers are known.
+
+    Returns:
+      `{"schedule": "StepLR", "lr": 0.1, ...}`, with a dict for each nested schedule. A class of
+      your own is named with its module.
+
+    Raises:
+      TypeError: for a Python function in it, or a traced value.
+
+    >>> import jaxsched
+    >>> config = to_config(jaxsched.StepLR(0.1, step_size=30))
+    >>> config
+    {'schedule': 'StepLR', 'lr': 0.1, 'step_size': 30, 'gamma': 0.1, 'last_epoch': -1}
+    >>> from_config(config)
+    StepLR(lr=0.1, step_size=30)
+    """
+    if not isinstance(schedule, Value):
+        raise TypeError(f"`to_config(schedule=...)` must be a schedule, got {schedule!r}.")
+    config = {"schedule": _name(type(schedule))}
+    for field in dataclasses.fields(schedule):
+        value = getattr(schedule, field.name)
+        if value is not None:
+            config[field.name] = _encode(value, f"{type(schedule).__name__}({field.name}=...)")
+    return config
+
+
+def from_config(config: dict[str, Any]) -> Any:
+    """The schedule that `to_config` wrote down.
+
+    Args:
+      config: the dict, also after a round trip through JSON.
+
+    Returns:
+      An equal schedule.
+
+    Raises:
+      ValueError: for an unknown schedule or argument.
+
+    >>> from_config({"schedule": "ExponentialLR", "lr": 0.1, "gamma": 0.9})
+    ExponentialLR(lr=0.1, gamma=0.9)
+    """
+    if not isinstance(config, dict) or "schedule" not in config:
+        raise ValueError(f"`from_config(config=...)` must be a dict with 'schedule', got {config!r}.")
+    classes = {_name(cls): cls for cls in _subclasses(Value)}
+    name = config["schedule"]
+    if name not in classes:
+        raise ValueError(
+            f"`from_config(config=...)` must name a schedule, got {name!r}: known are"
+            f" {', '.join(sorted(n for n in classes if not n.startswith('_')))}."
+        )
+    arguments = {key: _decode(value) for key, value in config.items() if key != "schedule"}
+    unknown = arguments.keys() - {field.name for field in dataclasses.fields(classes[name])}
+    if unknown:
+        raise ValueError(
+            f"`from_config(config=...)` must hold arguments of {name}, got {sorted(unknown)}."
+        )
+    return classes[name](**arguments)
+
+
+def _name(cls: type) -> str:
+    ours = cls.__module__.split(".")[0] == __package__
+    return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _subclasses(cls: type):
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
+
+
+def _encode(value: Any, where: str) -> Any:
+    if isinstance(value, Value):
+        return to_config(value)
+    if isinstance(value, tuple):
+        return [_encode(item, where) for item in value]
+    if isinstance(value, Expression):
+        return {"expression": value.text}
+    if isinstance(value, bool | str):
+        return value
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        raise TypeError(f"`{where}` must be known for a config, got {value!r}.") from error
+    if not np.issubdtype(array.dtype, np.number):
+        raise TypeError(f"`{where}` is a Python function, which a config cannot hold: {value!r}.")
+    return array.tolist() if not known(value) or isinstance(value, np.generic | np.ndarray) else value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Expression(value["expression"]) if "expression" in value else from_config(value)
+    if isinstance(value, list):
+        return tuple(map(_decode, value))
+    return value
+
+
+class Expression:
+    """A function of the step, written in a small arithmetic language: `0.95 ** step`.
+
+    It knows numbers, `step`, + - * / // % **, comparisons, `a if condition else b`, `min`, `max`,
+    `abs`, `exp`, `log`, `sqrt`, `cos`, `sin` and `pi`. It is parsed, never evaluated as Python;
+    works on Python numbers and on traced ones; and compares by its text, so that it can be
+    stored.
+
+    Raises:
+      ValueError: for anything else, with the place.
+
+    >>> warmup = Expression("min(1, (step + 1) / 10)")
+    >>> warmup(4), warmup(40)
+    (0.5, 1)
+    """
+
+    def __init__(self, text: str):
+        self.text = text
+        try:
+            self._tree = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(f"`{text}` is no expression: {error.msg}, column {error.offset}.") from None
+        self._value(self._tree, 1)
+
+    def __call__(self, step):
+        return self._value(self._tree, step)
+
+    def _value(self, node, step):
+        match node:
+            case ast.Constant(value=int() | float()):
+                return node.value
+            case ast.Name(id="step"):
+                return step
+            case ast.Name(id="pi"):
+                return math.pi
+            case ast.BinOp() if type(node.op) in _OPERATORS:
+                left, right = self._value(node.left, step), self._value(node.right, step)
+                return _OPERATORS[type(node.op)](left, right)
+            case ast.UnaryOp(op=ast.USub()):
+                return -self._value(node.operand, step)
+            case ast.Compare(ops=[op], comparators=[other]) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](self._value(node.left, step), self._value(other, step))
+            case ast.IfExp():
+                condition, yes, no = (self._value(n, step) for n in (node.test, node.body, node.orelse))
+                if hasattr(condition, "dtype"):
+                    return jnp.where(condition, yes, no)
+                return yes if condition else no
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _FUNCTIONS and node.args:
+                arguments = [self._value(argument, step) for argument in node.args]
+                host, traced = _FUNCTIONS[name]
+                return (traced if any(hasattr(a, "dtype") for a in arguments) else host)(*arguments)
+        raise ValueError(
+            f"`{self.text}` may not hold `{ast.unparse(node)}`, at column {node.col_offset + 1}."
+        )
+
+    def __eq__(self, other):
+        return isinstance(other, Expression) and other.text == self.text
+
+    def __hash__(self):
+        return hash((Expression, self.text))
+
+    def __repr__(self):
+        return f"Expression({self.text!r})"
+
+    def __getstate__(self):
+        return self.text
+
+    def __setstate__(self, text):
+        self.__init__(text)
+
+
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_FUNCTIONS = {
+    "min": (min, lambda *a: _fold(jnp.minimum, a)),
+    "max": (max, lambda *a: _fold(jnp.maximum, a)),
+    "abs": (abs, jnp.abs),
+    "exp": (math.exp, jnp.exp),
+    "log": (math.log, jnp.log),
+    "sqrt": (math.sqrt, jnp.sqrt),
+    "cos": (math.cos, jnp.cos),
+    "sin": (math.sin, jnp.sin),
+}
+
+
+def _fold(function, arguments):
+    result = arguments[0]
+    for argument in arguments[1:]:
+        result = function(result, argument)
+    return result

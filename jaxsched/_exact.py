@@ -1,0 +1,154 @@
+"""How a schedule becomes a number: float64 throughout, one rounding at the end.
+
+    count, hyperparameters --> float64 --> Schedule.rate --> float32 (float64 under jax_enable_x64)
+
+Nothing else in the package knows of dtypes, of x64, of derivatives or of JAX's tracers. Python
+numbers enter exactly; arrays and traced values enter with the precision they have. Derivatives
+are taken forwards, in float64, and rounded once like the rate itself; the rule is its own
+derivative rule, so that higher orders and reverse mode follow.
+"""
+
+import functools
+import numbers
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from ._value import known
+
+
+def evaluate(schedule, count):
+    """The schedule's rate at `count`, rounded once to the caller's float type."""
+    prepared = schedule.__dict__.get("_prepared") or _prepare(schedule)
+    count = checked(schedule, count, prepared.last_count)
+    dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
+    if prepared.leaves is None:
+        return _differentiable(prepared.static._replace(dtype=dtype), prepared.arrays, count)
+    if np.issubdtype(count.dtype, np.floating):
+        fixed = tuple(leaf.item() for leaf in prepared.leaves)
+        return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
+    with jax.enable_x64(True):
+        return _run(prepared.static._replace(dtype=dtype), prepared.leaves, count)
+
+
+class _Static(NamedTuple):
+    """All of an evaluation that is not an array; hashable, so that compiled code is shared."""
+
+    treedef: Any
+    plan: tuple
+    dtype: Any = None
+    fixed: tuple = ()  # exact Python numbers, None where an array goes
+    wrt: tuple[int, ...] = ()  # the arguments to differentiate with respect to, one after another
+
+
+class _Prepared(NamedTuple):
+    static: _Static
+    leaves: list | None  # as NumPy float64 and int64, if no hyperparameter is an array
+    arrays: list  # those that are
+    last_count: int | None
+
+
+def _prepare(schedule) -> _Prepared:
+    last_count = schedule.last_count()
+    plan, stand_in = schedule.plan()
+    leaves, treedef = jax.tree.flatten(stand_in)
+    if all(map(known, leaves)) or stand_in is not schedule:
+        exact = [np.asarray(x, _wide(x)) for x in leaves]
+        prepared = _Prepared(_Static(treedef, plan), exact, [], last_count)
+        object.__setattr__(schedule, "_prepared", prepared)
+        return prepared
+    fixed = tuple(x.item() if isinstance(x, np.generic | np.ndarray) and known(x) else x
+                  if known(x) else None for x in leaves)  # fmt: skip
+    arrays = [jnp.asarray(x) for x in leaves if not known(x)]
+    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count)
+
+
+def _wide(x) -> type:
+    return np.int64 if np.issubdtype(np.result_type(x), np.integer) else np.float64
+
+
+@functools.partial(jax.jit, static_argnums=0, inline=True)
+def _run(static: _Static, leaves, count):
+    def rate(*arguments):
+        *leaves, count = arguments
+        schedule = jax.tree.unflatten(static.treedef, leaves)
+        return jnp.asarray(schedule.rate(count, static.plan), np.float64)
+
+    for index in static.wrt:
+        rate = jax.jacfwd(rate, index)
+
+    def at(count):
+        return rate(*leaves, count)
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        leaves = [jax.lax.convert_element_type(x, _wide(x)) for x in leaves]
+        count = jax.lax.convert_element_type(count, _wide(count))
+        flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
+        shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
+        return jax.lax.convert_element_type(shaped, static.dtype)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _differentiable(static: _Static, arrays, count):
+    with jax.enable_x64(True):
+        rest = iter(arrays)
+        leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in static.fixed]
+        return _run(static, leaves, count)
+
+
+def _rule(static: _Static, primals, tangents):
+    arrays, count = primals
+    rate = _differentiable(static, arrays, count)
+    order = len(static.wrt)
+    slots = [i for i, x in enumerate(static.fixed) if x is None] + [len(static.fixed)]
+    total = jnp.zeros_like(rate)
+    for slot, array, tangent in zip(slots, [*arrays, count], [*tangents[0], tangents[1]]):
+        if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
+            continue
+        slope = _differentiable(static._replace(wrt=(*static.wrt, slot)), arrays, count)
+        tangent = jax.lax.convert_element_type(tangent, rate.dtype)
+        if array is count:
+            tangent = jnp.reshape(tangent, count.shape + (1,) * order)
+            total = total + slope * tangent
+        else:
+            total = total + jnp.tensordot(slope, tangent, axes=np.ndim(array))
+    return rate, total
+
+
+_differentiable.defjvp(_rule, symbolic_zeros=True)
+
+
+def checked(schedule, count, last_count: int | None):
+    """`count` as an array, after every check that its type and value allow."""
+    name = type(schedule).__name__
+    if isinstance(count, bool) or not isinstance(
+        count, numbers.Real | np.ndarray | np.generic | jax.Array
+    ):
+        raise TypeError(f"`{name}(...)(count)` takes an integer step count, got {count!r}.")
+    traced = isinstance(count, jax.core.Tracer)
+    if not isinstance(count, jax.Array):
+        count = np.asarray(count)
+    if np.issubdtype(count.dtype, np.floating) and schedule.fractional:
+        pass
+    elif not np.issubdtype(count.dtype, np.integer):
+        raise TypeError(
+            f"`{name}(...)(count)` takes an integer step count, got {count!r}"
+            f" of dtype {count.dtype}."
+        )
+    if traced:
+        if last_count is not None:
+            from jax.experimental import checkify
+
+            checkify.debug_check(jnp.all(count <= last_count), schedule.past_end(last_count + 1))
+    elif count.size:
+        values = np.asarray(count)
+        if not values.min() >= 0:
+            raise ValueError(
+                f"`{name}(...)(count)` takes counts from 0 up, got {values.min()}."
+            )
+        if last_count is not None and values.max() > last_count:
+            raise ValueError(schedule.past_end(int(values.max())))
+    return count

@@ -1,0 +1,313 @@
+"""Clock to factor: the six schedulers whose every step multiplies the current rate."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._schedule import IDENTITY, Affine, Multiplying
+from ._value import Float, Int, Number, is_zero, known, static
+
+
+class StepLR(Multiplying):
+    """Multiplies the learning rate by `gamma` every `step_size` steps.
+
+        lr(t) = lr * gamma ** (t // step_size)
+
+    Args:
+      lr: the learning rate before the first drop.
+      step_size: the number of steps between two drops. Like PyTorch, a size that is not whole
+        drops where the count is a whole multiple of it: 2.5 does at 5, 10, ...
+      gamma: the factor of each drop.
+      last_epoch: the index of the last step before this schedule, in PyTorch's meaning; `lr` is
+        then the current rate and count 0 the step `last_epoch + 1`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a `step_size` of 0, or an `lr` that is negative or not finite.
+
+    >>> import jax.numpy as jnp
+    >>> StepLR(0.05, step_size=30)(jnp.array([0, 29, 30, 60]))
+    Array([0.05  , 0.05  , 0.005 , 0.0005], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+    """
+
+    lr: Float
+    step_size: Number
+    gamma: Float = 0.1
+    last_epoch: int = static(-1)
+
+    def validate(self):
+        super().validate()
+        self.require("step_size", lambda n: n != 0, "a number of steps other than 0")
+
+    def scale(self, s, t):
+        return _power(self.gamma, self.drops(t) - self.drops(s))
+
+    def drops(self, t):
+        """How many of the clock readings 1, ..., t are whole multiples of `step_size`."""
+        return jnp.maximum(t, 0) // _first_whole_multiple(jnp.abs(self.step_size))
+
+
+class MultiStepLR(Multiplying):
+    """Multiplies the learning rate by `gamma` at each of the `milestones`.
+
+        lr(t) = lr * gamma ** (number of milestones <= t)
+
+    Args:
+      lr: the learning rate before the first milestone.
+      milestones: step counts, in any order. Like PyTorch, repeated ones count each time, and
+        those that are not whole never come.
+      gamma: the factor at each milestone.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      TypeError: for `milestones` that are no sequence of numbers.
+
+    >>> import jax.numpy as jnp
+    >>> MultiStepLR(0.1, [3, 5], gamma=0.5)(jnp.array([2, 3, 4, 5]))
+    Array([0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
+    """
+
+    lr: Float
+    milestones: "tuple[Number, ...] | jax.Array | np.ndarray"
+    gamma: Float = 0.1
+    last_epoch: int = static(-1)
+
+    def __post_init__(self):
+        if not hasattr(self.milestones, "dtype"):
+            object.__setattr__(self, "milestones", tuple(self.milestones))
+        super().__post_init__()
+
+    def scale(self, s, t):
+        return _power(self.gamma, self.passed(t) - self.passed(s))
+
+    def restart(self, t) -> Affine:
+        return Affine(0, self.base * _power(self.gamma, self.passed(t)))
+
+    def passed(self, t):
+        """How many milestones are at or before clock `t`."""
+        milestones = jnp.asarray(self.milestones, jnp.float64)
+        met = jnp.where(milestones < 0, jnp.floor(milestones), jnp.inf)  # if it is not whole
+        met = jnp.where(milestones == jnp.floor(milestones), milestones, met)
+        return jnp.sum(met <= t)
+
+
+class ConstantLR(Multiplying):
+    """Multiplies the learning rate by `factor` until step `total_iters`.
+
+        lr(t) = lr * factor    for t < total_iters
+        lr(t) = lr             from then on
+
+    Args:
+      lr: the learning rate after `total_iters` steps.
+      factor: what multiplies it before, above 0 and at most 1.
+      total_iters: the number of steps with the factor. Like PyTorch, 0 (or a number that is not
+        whole) never switches back.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a `factor` of 0 or less, or above 1.
+
+    >>> import jax.numpy as jnp
+    >>> ConstantLR(0.1, factor=0.5, total_iters=2)(jnp.arange(4))
+    Array([0.05, 0.05, 0.1 , 0.1 ], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
+    """
+
+    lr: Float
+    factor: Float = 1.0 / 3
+    total_iters: Number = 5
+    last_epoch: int = static(-1)
+
+    def validate(self):
+        super().validate()
+        self.require("factor", lambda x: 0 < x <= 1, "above 0 and at most 1")
+
+    def scale(self, s, t):
+        return _ratio(self.height(t), self.height(s))
+
+    def restart(self, t) -> Affine:
+        return Affine(0, self.base * jnp.where(self.total_iters <= 0, 1.0, self.factor))
+
+    def height(self, t):
+        whole = self.total_iters == jnp.floor(self.total_iters)
+        switched = whole & (self.total_iters > 0) & (t >= self.total_iters)
+        return jnp.where((t < 0) | switched, 1.0, self.factor)
+
+
+class LinearLR(Multiplying):
+    """Moves a factor of the learning rate along a line.
+
+        lr(t) = lr * (start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters)
+
+    Args:
+      lr: the learning rate that the factors multiply.
+      start_factor: the factor at step 0, above 0 and at most 1.
+      end_factor: the factor from step `total_iters` on, from 0 to 1.
+      total_iters: the number of steps from one to the other. Like PyTorch, 0 stays at
+        `start_factor`, and the line ends at the last whole step.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for factors out of their range.
+
+    >>> import jax.numpy as jnp
+    >>> LinearLR(0.1, start_factor=0.5, total_iters=4)(jnp.arange(6))
+    Array([0.05  , 0.0625, 0.075 , 0.0875, 0.1   , 0.1   ], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
+    """
+
+    lr: Float
+    start_factor: Float = 1.0 / 3
+    end_factor: Float = 1.0
+    total_iters: Number = 5
+    last_epoch: int = static(-1)
+
+    def validate(self):
+        super().validate()
+        self.require("start_factor", lambda x: 0 < x <= 1, "above 0 and at most 1")
+        self.require("end_factor", lambda x: 0 <= x <= 1, "from 0 to 1")
+
+    def scale(self, s, t):
+        return _ratio(self.height(t), self.height(s))
+
+    def start(self, t) -> Affine:
+        return self.step(t) if t == 0 else IDENTITY
+
+    def restart(self, t) -> Affine:
+        factor = jnp.where(self.total_iters < 0, self.end_factor, self.start_factor)
+        return Affine(0, self.base * factor)
+
+    def forbids(self, move, t):
+        return "total_iters" if move == "restart" and is_zero(self.total_iters) else None
+
+    def height(self, t):
+        last = jnp.minimum(t, jnp.floor(self.total_iters))
+        line = self.start_factor + (self.end_factor - self.start_factor) * last / self.total_iters
+        return jnp.where(t < 0, 1.0, jnp.where(self.total_iters > 0, line, self.start_factor))
+
+
+class ExponentialLR(Multiplying):
+    """Multiplies the learning rate by `gamma` every step.
+
+        lr(t) = lr * gamma ** t
+
+    Args:
+      lr: the learning rate at step 0.
+      gamma: the factor of each step.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for an `lr` that is negative, or numbers that are not finite.
+
+    >>> import jax.numpy as jnp
+    >>> ExponentialLR(0.1, gamma=0.5)(jnp.arange(4))
+    Array([0.1   , 0.05  , 0.025 , 0.0125], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+    """
+
+    lr: Float
+    gamma: Float
+    last_epoch: int = static(-1)
+
+    def scale(self, s, t):
+        return _power(self.gamma, t - s)
+
+    def start(self, t) -> Affine:
+        return IDENTITY
+
+
+class PolynomialLR(Multiplying):
+    """Lowers the learning rate to 0 along a power of the remaining steps.
+
+        lr(t) = lr * (1 - min(t, total_iters) / total_iters) ** power
+
+    Args:
+      lr: the learning rate at step 0.
+      total_iters: the number of steps down to 0. Like PyTorch, 0 stays at `lr`, and the curve
+        ends at the last whole step.
+      power: the exponent, from 0 up.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a negative `power`, which divides by 0 where the curve ends.
+
+    >>> import jax.numpy as jnp
+    >>> PolynomialLR(0.1, total_iters=4, power=2)(jnp.arange(6))
+    Array([0.1    , 0.05625, 0.025  , 0.00625, 0.     , 0.     ], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+    """
+
+    lr: Float
+    total_iters: Number = 5
+    power: Float = 1.0
+    last_epoch: int = static(-1)
+
+    def validate(self):
+        super().validate()
+        ends = known(self.total_iters) and self.total_iters > 0 and self.total_iters % 1 == 0
+        self.require("power", lambda p: p >= 0 or not ends, "from 0 up")
+
+    def scale(self, s, t):
+        return _power(_ratio(self.left(t), self.left(s)), self.power)
+
+    def start(self, t) -> Affine:
+        return IDENTITY
+
+    def restart(self, t) -> Affine:
+        left = jnp.where(self.total_iters < 0, 0.0, 1.0)
+        return Affine(0, self.base * _power(left, self.power))
+
+    def forbids(self, move, t):
+        at_zero = move == "restart" or (move == "step" and t == 0)
+        return "total_iters" if at_zero and is_zero(self.total_iters) else None
+
+    def left(self, t):
+        last = jnp.minimum(t, jnp.floor(self.total_iters))
+        return jnp.where(self.total_iters > 0, 1.0 - last / self.total_iters, 1.0)
+
+
+def _power(base, exponent):
+    return jnp.power(jnp.asarray(base, jnp.float64), jnp.asarray(exponent, jnp.float64))
+
+
+def _ratio(now, then):
+    """now / then, and 1 where both are the same: a rate that has reached 0 stays there."""
+    return jnp.where(now == then, 1.0, now / then)
+
+
+def _first_whole_multiple(size: Int | Float):
+    """The smallest whole number that `size`, a binary fraction, divides."""
+    if jnp.issubdtype(jnp.result_type(size), jnp.integer):
+        return size
+    return jax.lax.while_loop(lambda x: x != jnp.floor(x), lambda x: 2 * x, size)

@@ -1,0 +1,173 @@
+"""Python function to rate: LambdaLR and MultiplicativeLR, and how such a function is called."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._schedule import IDENTITY, Affine, Single
+from ._value import Float, evolve, static
+
+
+class LambdaLR(Single):
+    """Sets the learning rate to a function of the step, times the initial rate.
+
+        lr(t) = lr * lr_lambda(t)
+
+    Args:
+      lr: the learning rate that the function's value multiplies.
+      lr_lambda: a function of the integer step. JAX traces it; one that cannot be traced
+        (`max(0, 1 - e / 100)`, `0.5 if e < 30 else 0.1`) needs `total_steps`. It is structure:
+        define it once, a new function means a new compilation.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      total_steps: if given, the function is called on the host, with the Python ints of the
+        first `total_steps` counts, and the last value holds after that.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      TypeError: for an `lr_lambda` that is no function, closes over a traced value or, when the
+        schedule is called, cannot be traced.
+
+    >>> import jax.numpy as jnp
+    >>> LambdaLR(0.1, lambda epoch: 0.5**epoch)(jnp.arange(4))
+    Array([0.1   , 0.05  , 0.025 , 0.0125], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
+    """
+
+    lr: Float
+    lr_lambda: Callable[[int], float] = static()
+    last_epoch: int = static(-1)
+    total_steps: int | None = static(None, kw_only=True)
+
+    overwrites = True
+
+    def validate(self):
+        super().validate()
+        check_function(self, "lr_lambda")
+        check_total_steps(self)
+
+    def curve(self, t):
+        return self.base * call(self, "lr_lambda", t)
+
+    def within(self, horizon):
+        return self if self.total_steps or not horizon else evolve(self, total_steps=horizon)
+
+
+class MultiplicativeLR(Single):
+    """Multiplies the learning rate by a function of the step, every step.
+
+        lr(t) = lr * lr_lambda(1) * lr_lambda(2) * ... * lr_lambda(t)
+
+    There is no closed form: with `total_steps` the product is computed once, on the host; else
+    each call multiplies its way up from step 1.
+
+    Args:
+      lr: the learning rate at step 0.
+      lr_lambda: a function of the integer step, as in `LambdaLR`.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      total_steps: if given, the rates of the first `total_steps` counts become a table, and the
+        last of them holds after that.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      TypeError: for an `lr_lambda` that is no function, closes over a traced value or, when the
+        schedule is called, cannot be traced.
+
+    Warns:
+      UserWarning: without `total_steps`.
+
+    >>> import jax.numpy as jnp
+    >>> MultiplicativeLR(0.1, lambda epoch: 0.5, total_steps=100)(jnp.arange(4))
+    Array([0.1   , 0.05  , 0.025 , 0.0125], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
+    """
+
+    lr: Float
+    lr_lambda: Callable[[int], float] = static()
+    last_epoch: int = static(-1)
+    total_steps: int | None = static(None, kw_only=True)
+
+    replayed = True
+
+    def validate(self):
+        super().validate()
+        check_function(self, "lr_lambda")
+        check_total_steps(self)
+        self.warn_if_replayed()
+
+    def start(self, t) -> Affine:
+        return IDENTITY
+
+    def step(self, t) -> Affine:
+        return Affine(call(self, "lr_lambda", t), 0)
+
+    def restart(self, t) -> Affine:
+        return self.step(t)
+
+    def horizon(self):
+        return self.total_steps
+
+    within = LambdaLR.within
+
+
+def check_total_steps(schedule) -> None:
+    if schedule.total_steps is not None:
+        schedule.require(
+            "total_steps", lambda n: isinstance(n, int) and n > 0, "a positive int or None"
+        )
+
+
+def check_function(schedule, name: str) -> None:
+    """Raises unless field `name` is one function that JAX can be asked to trace."""
+    function = getattr(schedule, name)
+    if isinstance(function, list | tuple):
+        schedule.reject(name, "one function (ParamGroups takes a schedule per group)", TypeError)
+    if not callable(function):
+        schedule.reject(name, "a function of the step", TypeError)
+    cells = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+    for variable, value in cells.items():
+        if isinstance(value, jax.core.Tracer):
+            raise TypeError(
+                f"`{type(schedule).__name__}({name}=...)` closes over the traced value"
+                f" `{variable}`. Make it a field of a `jaxsched.Schedule` subclass, whose `curve`"
+                " may then use it and is differentiated with respect to it."
+            )
+
+
+def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
+    """The value of the schedule's function at the integer step `t`, in float64."""
+    function = getattr(schedule, name)
+    if schedule.total_steps is not None:
+        horizon = horizon or schedule.last_epoch + 1 + schedule.total_steps
+        table = jnp.asarray(tabulated(function, first, horizon))
+        return table[jnp.clip(t - first, 0, len(table) - 1)]
+    try:
+        return jnp.asarray(function(t), jnp.float64)
+    except (
+        jax.errors.ConcretizationTypeError,
+        jax.errors.TracerArrayConversionError,
+        jax.errors.TracerIntegerConversionError,
+    ) as error:
+        raise TypeError(
+            f"`{type(schedule).__name__}({name}=...)` cannot be traced by JAX, because it needs"
+            " the step as a Python number. Give `total_steps=N`, and the function is tabulated on"
+            " the host for the first N counts; or write it with jax.numpy (`jnp.where` for `if`,"
+            " `jnp.maximum` for `max`)."
+        ) from error
+
+
+@functools.lru_cache(maxsize=256)
+def tabulated(function, first: int, end: int) -> np.ndarray:
+    return np.array([float(function(step)) for step in range(first, end)])

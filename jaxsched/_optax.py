@@ -1,0 +1,102 @@
+"""Optimizer state to rate, and to another step count."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def current_lr(opt_state: Any) -> jax.Array:
+    """The learning rate that the last update applied.
+
+    Args:
+      opt_state: the state of an optimizer made with `optax.inject_hyperparams`, on its own or
+        inside `optax.chain`, `optax.partition`, `optax.MultiSteps` or an `nnx.Optimizer`.
+
+    Returns:
+      The rate, a scalar array; before the first update, the rate that one will apply.
+
+    Raises:
+      ValueError: where no state injects a `learning_rate`, or several do.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched, optax
+    >>> schedule = jaxsched.ExponentialLR(0.1, gamma=0.5)
+    >>> optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule)
+    >>> state = optimizer.init(jnp.zeros(3))
+    >>> for _ in range(3):
+    ...     _, state = optimizer.update(jnp.ones(3), state, jnp.zeros(3))
+    >>> current_lr(state)
+    Array(0.025, dtype=float32)
+    """
+    opt_state = getattr(opt_state, "opt_state", opt_state)  # an nnx.Optimizer or a TrainState
+    found = {}
+    nodes, _ = jax.tree_util.tree_flatten_with_path(opt_state, is_leaf=_injects)
+    for path, node in nodes:
+        if _injects(node):
+            found[jax.tree_util.keystr(path) or "the state itself"] = node.hyperparams
+    if not found:
+        raise ValueError(
+            "`current_lr(opt_state)` must find an injected learning rate, got a state without one:"
+            " make the optimizer with `optax.inject_hyperparams(optax.adam)(learning_rate=...)`,"
+            " or call the schedule with the step count."
+        )
+    if len(found) > 1:
+        raise ValueError(
+            "`current_lr(opt_state)` must find one injected learning rate, got several, at"
+            f" {', '.join(found)}: pass one of these states."
+        )
+    [hyperparams] = found.values()
+    rate = hyperparams["learning_rate"]
+    return rate[...] if hasattr(rate, "get_value") else rate
+
+
+def _injects(node: Any) -> bool:
+    return "learning_rate" in getattr(node, "hyperparams", ())
+
+
+_COUNTS = ("count", "gradient_step")
+
+
+def fast_forward(opt_state: Any, count: int) -> Any:
+    """The same optimizer state with every step count set, so that training resumes at `count`.
+
+    Args:
+      opt_state: any Optax state; the moments in it stay as they are.
+      count: the number of updates that are to have been made, from 0 up.
+
+    Returns:
+      A state of the same structure. An injected rate in it is renewed by the next update.
+
+    Raises:
+      TypeError: for a `count` that is no integer.
+      ValueError: for a negative `count`, or a state without a step count.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched, optax
+    >>> optimizer = optax.sgd(jaxsched.ExponentialLR(0.1, gamma=0.5))
+    >>> state = fast_forward(optimizer.init(jnp.zeros(1)), 3)
+    >>> optimizer.update(jnp.ones(1), state)[0]
+    Array([-0.0125], dtype=float32)
+    """
+    if isinstance(count, bool) or not isinstance(count, int):
+        if not jnp.issubdtype(getattr(count, "dtype", object), jnp.integer):
+            raise TypeError(f"`fast_forward(count=...)` must be an integer, got {count!r}.")
+    if not isinstance(count, jax.core.Tracer) and count < 0:
+        raise ValueError(f"`fast_forward(count=...)` must be from 0 up, got {count}.")
+    changed = []
+
+    def change(path, leaf):
+        keys = [key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey)]
+        name = keys[-1] if keys and keys[-1] != "value" else (keys[-2:] or [None])[0]
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.integer) or jnp.ndim(leaf):
+            return leaf
+        if name in _COUNTS:
+            changed.append(name)
+            return jnp.full_like(leaf, count)
+        return jnp.zeros_like(leaf) if name == "mini_step" else leaf
+
+    state = jax.tree_util.tree_map_with_path(change, opt_state)
+    if not changed:
+        raise ValueError("`fast_forward(opt_state=...)` must hold a step count, got none.")
+    return state

@@ -1,0 +1,186 @@
+"""Phases to rates: which closed form holds in each, and how to pick the one in force.
+
+A closed form gets the parts of a phase, their clocks at its start, the rate there and the
+number `n` of steps since, and returns the rate. `choose` finds the one that is right for a
+phase; `by_steps` always is, at the price of n steps.
+"""
+
+from collections import defaultdict
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import _protocol
+from ._value import is_zero
+
+
+def choose(phase):
+    """The closed form for a phase, or `by_steps` where there is none."""
+    parts = phase.parts
+    if any(part.overwrites for part in parts):
+        natural = len(parts) == 1 and phase.moves[-1].schedule is parts[0] and not phase.at_zero
+        return curve if natural else overwritten
+    if any(part.replayed for part in parts):
+        return by_steps
+    if len(parts) == 1 or all(part.multiplies for part in parts):
+        return composed
+    others = [part for part in parts if not part.multiplies]
+    if len(others) == 1 and is_zero(getattr(others[0], "eta_min", None)):
+        return wave
+    return by_steps
+
+
+def curve(parts, clocks, rate, n):
+    """One schedule that overwrites, and shows its curve from the start."""
+    return parts[0].curve(clocks[0] + n)
+
+
+def composed(parts, clocks, rate, n):
+    """One schedule, or some that all multiply and so commute: each takes its n steps at once."""
+    for part, clock in zip(parts, clocks, strict=True):
+        rate = part.steps(clock, clock + n)(rate)
+    return rate
+
+
+def overwritten(parts, clocks, rate, n):
+    """A chain in which the last part that overwrites leaves only its own step's successors."""
+    last = max(i for i, part in enumerate(parts) if part.overwrites)
+    value = parts[last].curve(clocks[last] + n)
+    for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):
+        value = part.step(clock + n)(value)
+    return jnp.where(n == 0, rate, value)
+
+
+def wave(parts, clocks, rate, n):
+    """Multiplying parts around one CosineAnnealingLR that goes down to 0.
+
+    At a trough the rate is 0 whatever came before, and the cosine's next step adds the first
+    piece of a new wave, which only the parts behind it in the chain multiply at that step.
+    """
+    [index] = [i for i, part in enumerate(parts) if not part.multiplies]
+    cosine, clock = parts[index], clocks[index]
+    begin = jnp.clip(cosine.last_trough(clock + n), clock, clock + n) - clock
+    shrink, rise = cosine.steps(clock + begin, clock + n)
+    before = after = 1.0
+    for i, (part, k) in enumerate(zip(parts, clocks, strict=True)):
+        if i < index:
+            before = before * part.scale(k + jnp.minimum(begin + 1, n), k + n)
+            shrink = shrink * part.scale(k + begin, k + n)
+        elif i > index:
+            after = after * part.scale(k + begin, k + n)
+    return jnp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after
+
+
+def by_steps(parts, clocks, rate, n):
+    """Anything, one step after the other."""
+
+    def step(i, rate):
+        for part, clock in zip(parts, clocks, strict=True):
+            rate = part.step(clock + i)(rate)
+        return rate
+
+    # Adding 0 * n lets the carry vary with the count, which shard_map wants to know beforehand.
+    rate = jnp.asarray(rate, jnp.float64) + 0.0 * n
+    return jax.lax.fori_loop(1, n + 1, step, rate)
+
+
+def rate(phases, plan, count):
+    """The rate at `count`."""
+    entries: list = []
+    for index, phase in enumerate(phases):
+        entry = _entry(phases, plan, entries, index, phase.moves)
+        if phase.at_zero:
+            moves, clocks = phase.at_zero
+            at_zero = _entry(phases, plan, entries, index, moves)
+            entry = jnp.where(phase.start == 0, at_zero, entry)
+            clocks = tuple(map(lambda a, b: jnp.where(phase.start == 0, a, b), clocks, phase.clocks))
+            phases = [*phases[:index], phase._replace(clocks=clocks), *phases[index + 1 :]]
+        entries.append(entry)
+    return _pick(phases, plan, entries, count)
+
+
+def _entry(phases, plan, entries, index, moves):
+    """The rate at a phase's first count: its moves, on the rate one count earlier."""
+    change = _compose(moves)
+    if change.overwrites:
+        return change.b
+    return change(_pick(phases[:index], plan[:index], entries, phases[index].start - 1))
+
+
+def _compose(moves):
+    from ._schedule import IDENTITY, Affine
+
+    change = IDENTITY
+    for kind, schedule, clock, value in reversed(moves):
+        move = Affine(0, value) if kind == "set" else getattr(schedule, kind)(clock)
+        change = change.after(move)
+        if change.overwrites:
+            break
+    return change
+
+
+def _pick(phases, plan, entries, count):
+    """The rate at `count`, each kind of phase evaluated once.
+
+    Phases of the same form and structure differ in numbers only: these are stacked and the
+    ones in force are gathered, so that programs grow with the kinds of schedules in a sequence,
+    not with its length.
+    """
+    if len(phases) == 1:
+        [phase] = phases
+        return plan[0](phase.parts, phase.clocks, entries[0], count - phase.start)
+    starts = jnp.stack([jnp.asarray(phase.start) for phase in phases])
+    index = jnp.sum(starts <= count) - 1
+    kinds = defaultdict(list)
+    for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
+        kinds[form, jax.tree.structure(phase.parts)].append(i)
+    result = None
+    for (form, _), members in kinds.items():
+        inside = jnp.asarray(np.isin(np.arange(len(phases)), members))[index]
+        slot = np.zeros(len(phases), int)
+        slot[members] = np.arange(len(members))
+        slot = jnp.asarray(slot)[index]
+        parts, clocks, entry = jax.tree.map(
+            lambda *values: jnp.stack([jnp.asarray(value) for value in values])[slot],
+            *[(phases[i].parts, phases[i].clocks, entries[i]) for i in members],
+        )
+        n = jnp.where(inside, count - starts[index], 0)
+        value = form(parts, clocks, entry, n)
+        result = value if result is None else jnp.where(inside, value, result)
+    return result
+
+
+def replay(schedule, total_steps: int) -> np.ndarray:
+    """The rates at counts 0, ..., total_steps - 1, stepped in float64 on the host as PyTorch does."""
+    phases = _protocol.play(schedule)
+    ends = [phase.start for phase in phases[1:]] + [total_steps]
+    rates = np.empty(total_steps)
+    rate = 0.0
+    with (
+        jax.ensure_compile_time_eval(),
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.default_device(jax.local_devices(backend="cpu")[0]),
+    ):
+        for phase, end in zip(phases, ends, strict=True):
+            length = min(end, total_steps) - phase.start
+            if length <= 0:
+                break
+            rate = float(_compose(phase.moves)(rate))
+            rates[phase.start] = rate
+            n = jnp.arange(1, length)
+            steps = [
+                jax.jit(jax.vmap(lambda n, p=part, k=clock: _pair(p.step(k + n))))(n)
+                for part, clock in zip(phase.parts, phase.clocks, strict=True)
+            ]
+            columns = [np.asarray(column).tolist() for pair in steps for column in pair]
+            for i, row in enumerate(zip(*columns, strict=True), phase.start + 1):
+                for a, b in zip(row[::2], row[1::2], strict=True):
+                    rate = a * rate + b
+                rates[i] = rate
+    return rates
+
+
+def _pair(change):
+    return jnp.asarray(change.a, jnp.float64), jnp.asarray(change.b, jnp.float64)

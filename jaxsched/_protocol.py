@@ -1,0 +1,232 @@
+"""PyTorch's protocol, played through with the rate left out.
+
+In PyTorch schedulers share an optimizer: building one writes into its parameter group, a
+SequentialLR takes back its parts' first steps, resets the rate and starts one of them anew, and
+each scheduler has a clock of its own. `play` does all that once, on clocks alone, and jumps
+from one milestone to the next. What comes out is a short list of phases: from which count on,
+what is done to the rate at that count (`moves`), and which schedulers stand at which clock from
+then on. Whoever knows the phases knows the rate at any count.
+"""
+
+import bisect
+from collections.abc import Sequence as Seq
+from typing import Any, NamedTuple
+
+from ._value import evolve, known
+
+
+class Move(NamedTuple):
+    """One change of the group's rate: `schedule.kind(clock)`, or the rate `value` if kind is "set"."""
+
+    kind: str
+    schedule: Any = None
+    clock: Any = None
+    value: Any = None
+
+
+class Phase(NamedTuple):
+    """A stretch of counts in which the same schedulers step, in the same order."""
+
+    start: Any  # the count it begins at
+    moves: list[Move]  # what is done to the rate at that count
+    parts: tuple  # the schedulers that step from then on
+    clocks: tuple  # where each one's clock stands at `start`
+    at_zero: tuple | None = None  # (moves, clocks) instead, should a traced `start` be 0
+
+
+class Group:
+    """What PyTorch keeps in a parameter group: here the rate is a tape of moves."""
+
+    def __init__(self, lr, initial_lr, tape: list[Move]):
+        self.lr, self.initial_lr, self.tape = lr, initial_lr, tape
+        self.levels: dict[type, dict[str, Any]] = {}
+        self.set_lr(lr)
+
+    def set_lr(self, value) -> None:
+        self.lr = value
+        self.tape.append(Move("set", value=value))
+
+    def set_default_initial_lr(self) -> None:
+        if self.initial_lr is None:
+            self.initial_lr = self.lr
+
+
+class Part:
+    """A single scheduler at work."""
+
+    next_milestone = None
+
+    def __init__(self, schedule, group: Group):
+        self.group, self.clock = group, schedule.last_epoch
+        self.schedule, shown = schedule.attach(group)
+        self.clock = self.schedule.first_clock(self.clock)
+        self._move("start", shown)
+
+    def _move(self, kind, schedule=None):
+        schedule = schedule or self._levelled()
+        self.group.tape.append(Move(kind, schedule, self.clock))
+
+    def _levelled(self):
+        """The scheduler with the levels that the group holds: those of the one built last."""
+        levels = self.group.levels.get(type(self.schedule), {})
+        if all(getattr(self.schedule, name) is value for name, value in levels.items()):
+            return self.schedule
+        return evolve(self.schedule, **levels)
+
+    def initial_step(self):
+        self.clock = self.schedule.first_clock(self.clock)
+        self._move("start")
+
+    def step(self):
+        self.clock += 1
+        self._move("step")
+
+    def restart(self):
+        if not self.schedule.own_clock:
+            self.clock = 0
+        self._move("restart")
+
+    def rewind(self):
+        if not self.schedule.own_clock:
+            self.clock -= 1
+
+    def skip(self, count: int):
+        self.clock += count
+
+    def active(self):
+        return [(self._levelled(), self.clock)]
+
+
+class Chain:
+    """A ChainedScheduler at work: a step of it is one of each part, in order."""
+
+    def __init__(self, schedules, group: Group, horizon):
+        self.schedules, self.group, self.horizon = schedules, group, horizon
+        self.parts = [schedule.live(group, horizon) for schedule in schedules]
+
+    def step(self):
+        for part in self.parts:
+            part.step()
+
+    initial_step = step  # PyTorch's `_initial_step` is an ordinary step here
+
+    def restart(self):
+        # PyTorch raises here. What was meant: built now, on an optimizer at the initial rate.
+        self._build_anew(Group(self.group.initial_lr, self.group.initial_lr, self.group.tape))
+
+    def _build_anew(self, group):
+        Chain.__init__(self, self.schedules, group, self.horizon)
+
+    def rewind(self):
+        for part in self.parts:
+            part.rewind()
+
+    def skip(self, count: int):
+        for part in self.parts:
+            part.skip(count)
+
+    def active(self):
+        return [pair for part in self.parts for pair in part.active()]
+
+    @property
+    def next_milestone(self):
+        return min((m for p in self.parts if (m := p.next_milestone) is not None), default=None)
+
+
+class Sequence(Chain):
+    """A SequentialLR at work; `clock` is its own `last_epoch`."""
+
+    def __init__(self, schedules, milestones: Seq[int], group: Group, horizon):
+        super().__init__(schedules, group, horizon)
+        self.milestones, self.clock = milestones, 0
+        group.set_lr(group.initial_lr)
+        for part in self.parts:
+            part.rewind()
+        self._current().initial_step()
+
+    def _current(self):
+        return self.parts[bisect.bisect_right(self.milestones, self.clock)]
+
+    def step(self):
+        self.clock += 1
+        if self.clock in self.milestones:
+            self._current().restart()
+        else:
+            self._current().step()
+
+    initial_step = step
+
+    def _build_anew(self, group):
+        Sequence.__init__(self, self.schedules, self.milestones, group, self.horizon)
+
+    def skip(self, count: int):
+        self.clock += count
+        self._current().skip(count)
+
+    def active(self):
+        return self._current().active()
+
+    @property
+    def next_milestone(self):
+        """In how many steps something else than the current part's step happens."""
+        own = [m - self.clock for m in self.milestones if m > self.clock]
+        inner = self._current().next_milestone
+        return min(own + ([] if inner is None else [inner]), default=None)
+
+
+def play(schedule) -> list[Phase]:
+    """The phases of `schedule`, in order."""
+    tape: list[Move] = []
+    group = Group(*(schedule.carried() or (None, None)), tape)
+    if getattr(schedule, "swept", False):
+        return _play_swept(schedule, group)
+    live, count, phases = schedule.live(group, schedule.horizon()), 0, []
+    while True:
+        parts, clocks = zip(*live.active(), strict=True)
+        phases.append(Phase(count, list(tape), parts, clocks))
+        tape.clear()
+        if live.next_milestone is None:
+            return phases
+        count += live.next_milestone
+        live.skip(live.next_milestone - 1)
+        live.step()
+
+
+def _play_swept(schedule, group: Group) -> list[Phase]:
+    """The phases of a sequence of single schedulers whose milestones may be traced.
+
+    The order of the parts is known, the counts are not; a milestone that turns out to be 0
+    makes its part the one that the sequence starts with.
+    """
+    tape, phases = group.tape, []
+    lives = [part.live(group, schedule.horizon()) for part in schedule.schedulers]
+    for index, live in enumerate(lives):
+        live.rewind()
+        tape.clear()
+        group.set_lr(group.initial_lr)
+        live.initial_step()
+        at_zero = (list(tape), (live.clock,))
+        [(part, _)] = live.active()
+        if index == 0:
+            phases.append(Phase(0, at_zero[0], (part,), at_zero[1]))
+            continue
+        tape.clear()
+        live.restart()
+        start = schedule.milestones[index - 1]
+        phases.append(Phase(start, list(tape), (part,), (live.clock,), at_zero))
+    return phases
+
+
+def last_count(schedule) -> int | None:
+    """The last count before PyTorch would raise: some part ends there (`last_clock`)."""
+    phases = play(schedule)
+    ends = [phase.start for phase in phases[1:]]
+    for phase, end in zip(phases, [*ends, None], strict=True):
+        lasts = [
+            phase.start + part.last_clock - clock
+            for part, clock in zip(phase.parts, phase.clocks, strict=True)
+            if known(part.last_clock)
+        ]
+        if lasts and known(phase.start) and (end is None or not known(end) or min(lasts) < end - 1):
+            return min(lasts)
+    return None

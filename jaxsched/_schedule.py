@@ -1,0 +1,236 @@
+"""What a schedule states, and what follows from it.
+
+One step of any PyTorch scheduler is an affine map of the current rate, lr <- a * lr + b. The
+map of the steps from clock `s` to clock `t` is a schedule's whole definition:
+
+- a schedule that *overwrites* states `curve(t)`, its rate at clock t (a = 0);
+- one that *multiplies* states `scale(s, t)`, the factor between two clocks (b = 0);
+- CosineAnnealingLR, SWALR and MultiplicativeLR state `steps(s, t)` themselves.
+
+Everything else follows: a lone schedule, one resumed at `last_epoch`, chains and sequences
+(`_protocol.py` finds out who steps when, `_phases.py` puts the maps together), tables and
+derivatives.
+"""
+
+import dataclasses
+import sys
+import warnings
+from typing import Any, NamedTuple
+
+import jax
+
+from . import _phases, _protocol
+from ._exact import evaluate
+from ._value import Float, Value, evolve, known
+
+
+class Affine(NamedTuple):
+    """lr <- a * lr + b, where the Python numbers 0 and 1 are exact and known beforehand."""
+
+    a: Any
+    b: Any
+
+    def __call__(self, rate):
+        return self.b if self.overwrites else self.a * rate + self.b
+
+    def after(self, earlier: "Affine") -> "Affine":
+        if self.overwrites or earlier is IDENTITY:
+            return self
+        if self is IDENTITY:
+            return earlier
+        return Affine(0 if earlier.overwrites else self.a * earlier.a, self(earlier.b))
+
+    @property
+    def overwrites(self) -> bool:
+        return isinstance(self.a, int) and self.a == 0
+
+
+IDENTITY = Affine(1, 0)
+
+
+class Schedule(Value):
+    """A learning rate as a pure function of the step count; the base class of all of them.
+
+    Calling it with a `count` (an integer or an integer array of any shape, counted from 0)
+    gives the rate of that optimizer step, in float32, or in float64 under `jax_enable_x64`. It
+    is an `optax.Schedule`, an immutable value and a pytree whose leaves are its numbers.
+
+    A schedule of your own states its fields and its `curve`, and plugs in like ours:
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> class InverseSquareRoot(jaxsched.Schedule):
+    ...     lr: float
+    ...     warmup: int = 4
+    ...
+    ...     def curve(self, t):
+    ...         return self.lr * jnp.minimum((t + 1) / self.warmup, jnp.sqrt(self.warmup / (t + 1)))
+    >>> schedule = InverseSquareRoot(0.1)
+    >>> schedule(jnp.arange(6))
+    Array([0.025     , 0.05      , 0.075     , 0.1       , 0.08944272,
+           0.08164966], dtype=float32)
+    >>> jaxsched.SequentialLR([schedule, jaxsched.ExponentialLR(0.1, gamma=0.5)], [4])(5)
+    Array(0.05, dtype=float32)
+
+    `curve(t)` gets one step, a traced int64 scalar, and runs in float64 whatever the caller's
+    precision; Python control flow must not depend on it.
+    """
+
+    last_epoch = -1
+    fractional = False  # whether a fractional count means something
+    overwrites = True  # each step replaces the rate: a = 0
+    multiplies = False  # each step is a factor: b = 0
+    replayed = False  # no closed form for many steps at once
+    own_clock = False  # SequentialLR neither rewinds nor resets it
+    last_clock = None  # the last clock reading that PyTorch computes without an error
+    levels = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
+
+    def __call__(self, count):
+        """The learning rate of optimizer step `count`.
+
+        Raises a TypeError for a count that is no integer, a ValueError for one that is
+        negative (or past the end of a OneCycleLR), as far as the value is known.
+        """
+        return evaluate(self, count)
+
+    # --- what a subclass states; all in float64, for one clock reading at a time ---
+
+    def curve(self, t):
+        """The rate at clock `t`, for a schedule that overwrites."""
+        raise NotImplementedError(f"`{type(self).__name__}` states no `curve(t)`.")
+
+    def steps(self, s, t) -> Affine:
+        """What the steps s + 1, ..., t do to the rate."""
+        return Affine(0, self.curve(t))
+
+    def step(self, t) -> Affine:
+        """What the one step to clock `t` does."""
+        return self.steps(t - 1, t)
+
+    def start(self, t) -> Affine:
+        """What construction does, which sets the clock to `t`: PyTorch's `_initial_step`."""
+        return self.step(t)
+
+    def restart(self, t) -> Affine:
+        """What reaching a milestone of SequentialLR does: PyTorch's `_update_lr(0)`."""
+        return self.step(t)
+
+    def first_clock(self, t: int) -> int:
+        """The clock after PyTorch's `_initial_step`, given the one before."""
+        return t + 1
+
+    def forbids(self, move: str, t: int) -> str | None:
+        """The argument that makes `move` at clock `t` a division by zero in PyTorch, if any."""
+        return None
+
+    def horizon(self) -> int | None:
+        """The number of counts the user wants tabulated."""
+        return None
+
+    def warn_if_replayed(self) -> None:
+        """Tells the user what a missing `total_steps` costs."""
+        if self.horizon() is None and _phases.by_steps in self.plan()[0]:
+            warnings.warn(
+                f"`{type(self).__name__}` has no closed form here and steps from 0 at every call."
+                " Give it `total_steps=N`, and its rates are computed once.",
+                UserWarning,
+                stacklevel=_caller_level(),
+            )
+
+    # --- how it meets an optimizer's parameter group ---
+
+    def carried(self) -> tuple | None:
+        """The group's (lr, initial_lr) before any scheduler was built, if it is known here."""
+        return None
+
+    def attach(self, group: "_protocol.Group") -> "tuple[Schedule, Schedule]":
+        """Builds on `group`: this schedule from then on, and the one its first step shows."""
+        group.set_default_initial_lr()
+        return self, self
+
+    def within(self, horizon: int | None) -> "Schedule":
+        """This schedule, Python functions tabulated up to `horizon` if they are not yet."""
+        return self
+
+    def live(self, group: "_protocol.Group", horizon) -> "_protocol.Part":
+        return _protocol.Part(self.within(horizon), group)
+
+    # --- evaluation ---
+
+    def plan(self) -> "tuple[tuple, Schedule]":
+        """How to evaluate each phase, and on what: chosen once, where numbers are known."""
+        phases = _protocol.play(self)
+        plan = tuple(map(_phases.choose, phases))
+        horizon = self.horizon()
+        if horizon is not None and _phases.by_steps in plan:
+            if all(map(known, jax.tree.leaves(self))):
+                from ._table import Table
+
+                table = Table(_phases.replay(self, horizon))
+                return table.plan()
+        return plan, self
+
+    def rate(self, count, plan: tuple):
+        """The rate at `count` in float64."""
+        horizon = self.horizon()
+        if horizon is not None:
+            count = jax.numpy.minimum(count, horizon - 1)
+        return _phases.rate(_protocol.play(self), plan, count)
+
+    def last_count(self) -> int | None:
+        """The last count that PyTorch reaches without an error, if there is one."""
+        return _protocol.last_count(self)
+
+    def past_end(self, count: int) -> str:
+        return (
+            f"Tried to step {count} times. `{type(self).__name__}` ends at step"
+            f" {self.last_count()}: see the `total_steps` of its OneCycleLR."
+        )
+
+
+def _caller_level() -> int:
+    """The `stacklevel` of the first frame that is neither ours nor a generated `__init__`."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+class Single(Schedule):
+    """One of PyTorch's schedulers that continue from the optimizer's own rate."""
+
+    initial_lr: Float | None = dataclasses.field(default=None, kw_only=True)
+
+    overwrites = False
+
+    @property
+    def base(self):
+        """PyTorch's `base_lrs` entry."""
+        return self.lr if self.initial_lr is None else self.initial_lr
+
+    def validate(self) -> None:
+        self.require("lr", lambda x: x >= 0, "a number from 0 up")
+
+    def carried(self) -> tuple:
+        return self.lr, self.initial_lr
+
+    def attach(self, group):
+        group.set_default_initial_lr()
+        attached = evolve(self, initial_lr=group.initial_lr)
+        return attached, attached
+
+
+class Multiplying(Single):
+    """A scheduler whose every step is a factor of the current rate."""
+
+    multiplies = True
+
+    def scale(self, s, t):
+        """The rate at clock `t` over the rate at clock `s`."""
+        raise NotImplementedError
+
+    def steps(self, s, t) -> Affine:
+        return Affine(self.scale(s, t), 0)
+
+    def restart(self, t) -> Affine:
+        return Affine(0, self.base)

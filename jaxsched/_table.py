@@ -1,0 +1,124 @@
+"""Schedules in other shapes: as a lookup table, and stepped once an epoch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._exact import checked
+from ._schedule import Schedule
+from ._value import Int
+
+
+class Table(Schedule):
+    """Rates by count, the last one holding on; what `tabulate` returns."""
+
+    rates: "jax.Array | np.ndarray"
+
+    def __post_init__(self):
+        if not hasattr(self.rates, "dtype"):
+            object.__setattr__(self, "rates", np.asarray(self.rates))
+        super().__post_init__()
+
+    def validate(self):
+        if np.ndim(self.rates) < 1 or not np.size(self.rates):
+            self.reject("rates", "a list of rates")
+
+    def __call__(self, count):
+        count = checked(self, count, None)
+        dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
+        rates = jax.lax.convert_element_type(self.rates, dtype)
+        return rates[jnp.minimum(count, len(self.rates) - 1)]
+
+    def curve(self, t):
+        return jnp.asarray(self.rates)[jnp.clip(t, 0, len(self.rates) - 1)]
+
+    def __repr__(self):
+        return f"Table(rates=<{len(self.rates)} rates>)"
+
+
+def tabulate(schedule: Schedule, num_steps: int) -> Table:
+    """The schedule as a lookup table, without float64 in the compiled program.
+
+    Args:
+      schedule: any schedule whose numbers are known.
+      num_steps: the number of counts in the table; the last rate holds after that.
+
+    Returns:
+      A `Table` schedule of the rates at counts 0, ..., `num_steps` - 1, bit for bit.
+
+    Raises:
+      ValueError: for a `num_steps` that is no positive int.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> table = jaxsched.tabulate(jaxsched.ExponentialLR(0.1, gamma=0.5), 3)
+    >>> table(jnp.arange(5))
+    Array([0.1  , 0.05 , 0.025, 0.025, 0.025], dtype=float32)
+    """
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
+        raise ValueError(f"`tabulate(num_steps=...)` must be a positive int, got {num_steps!r}.")
+    with jax.ensure_compile_time_eval():
+        return Table(np.asarray(schedule(np.arange(num_steps))))
+
+
+class PerEpoch(Schedule):
+    """A schedule stepped once an epoch; what `per_epoch` returns."""
+
+    schedule: Schedule
+    steps_per_epoch: Int
+
+    def validate(self):
+        if not isinstance(self.schedule, Schedule):
+            self.reject("schedule", "a schedule of the step count", TypeError)
+        self.require(
+            "steps_per_epoch",
+            lambda n: isinstance(n, (int, np.integer)) and n > 0,
+            "a positive int",
+        )
+
+    def curve(self, t):
+        return self.rate(t, self.plan()[0])
+
+    def plan(self):
+        plan, stand_in = self.schedule.plan()
+        return plan, self if stand_in is self.schedule else PerEpoch(stand_in, self.steps_per_epoch)
+
+    def rate(self, count, plan):
+        return self.schedule.rate(count // self.steps_per_epoch, plan)
+
+    def last_count(self):
+        last = self.schedule.last_count()
+        return None if last is None else (last + 1) * self.steps_per_epoch - 1
+
+    def past_end(self, count):
+        return self.schedule.past_end(count // self.steps_per_epoch)
+
+    @property
+    def momentum(self):
+        return PerEpoch(self.schedule.momentum, self.steps_per_epoch)
+
+
+def per_epoch(schedule: Schedule, steps_per_epoch: int) -> PerEpoch:
+    """The same schedule stepped once an epoch, as most PyTorch loops call `scheduler.step()`.
+
+        lr(count) = schedule(count // steps_per_epoch)
+
+    Args:
+      schedule: a schedule that counts epochs.
+      steps_per_epoch: the number of optimizer steps in each, a positive int.
+
+    Returns:
+      A schedule that counts optimizer steps; it has a `momentum` where `schedule` has one.
+
+    Raises:
+      ValueError: for a `steps_per_epoch` that is no positive int.
+      TypeError: for something that is no schedule.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> jaxsched.per_epoch(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(5))
+    Array([0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
+    """
+    return PerEpoch(schedule, steps_per_epoch)
+
+

@@ -1,0 +1,166 @@
+"""What every schedule is: an immutable value that is also a JAX pytree.
+
+A subclass of `Value` lists its hyperparameters as annotated fields and is thereby a frozen
+dataclass, registered with JAX. Numbers (and nested values) are leaves; what `static` marks is
+structure. Building a value checks it; flattening and unflattening never do, because JAX
+puts tracers, shapes and placeholders where the numbers were.
+"""
+
+import dataclasses
+import math
+import numbers
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+Float = float | jax.Array | np.ndarray
+Int = int | jax.Array | np.ndarray
+Number = Float | Int
+
+# Lengths that may be infinite in PyTorch too: a phase that never ends is no error.
+_MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
+_MAY_BE_INFINITE |= {"threshold", "eps"}
+
+_SEQUENCES = {"milestones", "schedulers", "schedules"}
+
+
+def static(default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **kw):
+    """A field that is structure: JAX neither traces nor maps it (`when`: only such values)."""
+    return dataclasses.field(default=default, metadata={"static": when or (lambda _: True)}, **kw)
+
+
+def known(value: Any) -> bool:
+    """Whether `value` is a number one can look at, and not traced or on a device."""
+    return isinstance(value, (numbers.Real, np.generic)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    )
+
+
+def is_zero(value: Any) -> bool:
+    return known(value) and value == 0
+
+
+@typing.dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
+class Value:
+    """An immutable record of hyperparameters: compares by value, prints as the call that made it."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(frozen=True, repr=False, eq=False)(cls)
+        jax.tree_util.register_pytree_with_keys(
+            cls,
+            flatten_with_keys=lambda self: _flatten_with_keys(self),
+            unflatten_func=lambda aux, children: _unflatten(cls, aux, children),
+            flatten_func=lambda self: _flatten(self),
+        )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, field.name, value)
+            if "static" not in field.metadata:
+                self._check_numbers(field.name, value)
+        self.validate()
+
+    def validate(self) -> None:
+        """Raises on hyperparameters that make no sense; a subclass says which."""
+
+    def require(self, name: str, ok: Callable[[Any], bool], rule: str, error=ValueError) -> None:
+        """Raises `error` if field `name` holds something known that is not `ok`."""
+        value = getattr(self, name)
+        if (known(value) or not hasattr(value, "dtype")) and not ok(value):
+            self.reject(name, rule, error)
+
+    def reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
+        value = getattr(self, name)
+        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {value!r}.")
+
+    def _check_numbers(self, name: str, value: Any) -> None:
+        if isinstance(value, tuple) and name not in _SEQUENCES:
+            self.reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is None or isinstance(number, Value):
+                continue
+            if known(number) and not isinstance(number, np.ndarray):
+                if math.isnan(number) or (math.isinf(number) and name not in _MAY_BE_INFINITE):
+                    self.reject(name, "finite")
+            elif not np.issubdtype(getattr(number, "dtype", object), np.number) and not (
+                isinstance(number, jax.Array)
+            ):
+                self.reject(name, "a number", TypeError)
+
+    def __repr__(self) -> str:
+        arguments = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not same(value, field.default):
+                name = getattr(value, "__qualname__", None)
+                arguments.append(f"{field.name}={name or repr(value)}")
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [field.name for field in dataclasses.fields(self)]
+        return all(same(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __hash__(self) -> int:
+        fields = dataclasses.fields(self)
+        return hash((type(self), *(getattr(self, field.name) for field in fields)))
+
+    def __getstate__(self):
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equality by value, arrays and tuples of arrays included."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if hasattr(a, "shape") or hasattr(b, "shape"):
+        return a is b or (b is not dataclasses.MISSING and np.array_equal(a, b))
+    return a is b or a == b
+
+
+def evolve(value, **changes):
+    """A copy with other fields, unchecked: the changes may be traced."""
+    copy = object.__new__(type(value))
+    copy.__setstate__(value.__getstate__() | changes)
+    return copy
+
+
+def _split(self):
+    leaves, structure = [], []
+    for field in dataclasses.fields(self):
+        value = getattr(self, field.name)
+        if "static" in field.metadata and field.metadata["static"](value):
+            structure.append((field.name, value))
+        else:
+            leaves.append((field.name, value))
+    return leaves, tuple(structure)
+
+
+def _flatten(self):
+    leaves, structure = _split(self)
+    return [value for _, value in leaves], (tuple(name for name, _ in leaves), structure)
+
+
+def _flatten_with_keys(self):
+    leaves, structure = _split(self)
+    keyed = [(jax.tree_util.GetAttrKey(name), value) for name, value in leaves]
+    return keyed, (tuple(name for name, _ in leaves), structure)
+
+
+def _unflatten(cls, aux, children):
+    names, structure = aux
+    value = object.__new__(cls)
+    value.__setstate__(dict(structure) | dict(zip(names, children, strict=True)))
+    return value
