@@ -25,3 +25,6 @@ from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from ._schedule import Schedule as Schedule
 from ._table import per_epoch as per_epoch
 from ._table import tabulate as tabulate
+from ._torch import record as record
+from ._trace import Trace as Trace
+from ._trace import compare as compare

@@ -31,7 +31,7 @@ def evaluate(schedule, count):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
     with jax.enable_x64(True):
-        return _run(prepared.static._replace(dtype=dtype), prepared.leaves, count)
+        return _round(_run(prepared.static, prepared.leaves, count), dtype)
 
 
 class _Static(NamedTuple):
@@ -74,6 +74,7 @@ def _wide(x) -> type:
 def _run(static: _Static, leaves, count):
     def rate(*arguments):
         *leaves, count = arguments
+        leaves = [_with_count(x, count) for x in leaves]
         schedule = jax.tree.unflatten(static.treedef, leaves)
         return jnp.asarray(schedule.rate(count, static.plan), np.float64)
 
@@ -87,8 +88,23 @@ def _run(static: _Static, leaves, count):
         leaves = [jax.lax.convert_element_type(x, _wide(x)) for x in leaves]
         count = jax.lax.convert_element_type(count, _wide(count))
         flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
-        shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
-        return jax.lax.convert_element_type(shaped, static.dtype)
+        return flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
+
+
+@functools.partial(jax.jit, static_argnums=1, inline=True)
+def _round(rate, dtype):
+    return jax.lax.convert_element_type(rate, dtype)
+
+
+def _with_count(leaf, count):
+    """The same number, as one that varies with the count.
+
+    XLA turns the division of many counts by one number into a product with its reciprocal, which
+    is off by a bit: enough to miss the end of a curve, and much more inside a cosine.
+    """
+    if leaf.ndim:
+        return leaf
+    return (leaf.astype(np.float64) + 0.0 * count).astype(leaf.dtype)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -96,7 +112,7 @@ def _differentiable(static: _Static, arrays, count):
     with jax.enable_x64(True):
         rest = iter(arrays)
         leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in static.fixed]
-        return _run(static, leaves, count)
+        return _round(_run(static._replace(dtype=None), leaves, count), static.dtype)
 
 
 def _rule(static: _Static, primals, tangents):

@@ -1,6 +1,6 @@
 """Python function to rate: LambdaLR and MultiplicativeLR, and how such a function is called."""
 
-import dataclasses
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -150,9 +150,15 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
     """The value of the schedule's function at the integer step `t`, in float64."""
     function = getattr(schedule, name)
     if schedule.total_steps is not None:
-        horizon = horizon or schedule.last_epoch + 1 + schedule.total_steps
-        table = jnp.asarray(tabulated(function, first, horizon))
-        return table[jnp.clip(t - first, 0, len(table) - 1)]
+        begun = schedule.last_epoch + 1
+        table = tabulated(function, first, horizon or begun + schedule.total_steps)
+        needed = table[max(first, begun) - first + (not schedule.overwrites) :]
+        if np.isnan(table[t] if isinstance(t, int) and t < len(table) else needed).any():
+            raise ValueError(
+                f"`{type(schedule).__name__}({name}=...)` must be a number at every step of the"
+                " table, got a NaN or a division by zero."
+            )
+        return jnp.asarray(table)[jnp.clip(t - first, 0, len(table) - 1)]
     try:
         return jnp.asarray(function(t), jnp.float64)
     except (
@@ -170,4 +176,9 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
 
 @functools.lru_cache(maxsize=256)
 def tabulated(function, first: int, end: int) -> np.ndarray:
-    return np.array([float(function(step)) for step in range(first, end)])
+    """The function's values at first, ..., end - 1; NaN where it divides by zero."""
+    values = np.full(end - first, np.nan)
+    for index in range(end - first):
+        with contextlib.suppress(ZeroDivisionError):  # Not every table is used from its start.
+            values[index] = float(function(first + index))
+    return values

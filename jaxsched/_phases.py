@@ -137,49 +137,57 @@ def _pick(phases, plan, entries, count):
         kinds[form, jax.tree.structure(phase.parts)].append(i)
     result = None
     for (form, _), members in kinds.items():
-        inside = jnp.asarray(np.isin(np.arange(len(phases)), members))[index]
-        slot = np.zeros(len(phases), int)
-        slot[members] = np.arange(len(members))
-        slot = jnp.asarray(slot)[index]
-        parts, clocks, entry = jax.tree.map(
-            lambda *values: jnp.stack([jnp.asarray(value) for value in values])[slot],
-            *[(phases[i].parts, phases[i].clocks, entries[i]) for i in members],
-        )
-        n = jnp.where(inside, count - starts[index], 0)
-        value = form(parts, clocks, entry, n)
+        inside = jnp.isin(index, np.array(members)) if len(members) > 1 else index == members[0]
+        parts, clocks, entry = _gather(phases, entries, members, index)
+        value = form(parts, clocks, entry, jnp.where(inside, count - starts[index], 0))
         result = value if result is None else jnp.where(inside, value, result)
     return result
 
 
+def _gather(phases, entries, members, index):
+    """Parts, clocks and entry of the phase at `index`, if it is one of `members`."""
+    rows = [(phases[i].parts, phases[i].clocks, entries[i]) for i in members]
+    if len(rows) == 1:
+        return rows[0]
+    slot = np.zeros(len(phases), int)
+    slot[members] = np.arange(len(members))
+    slot = jnp.asarray(slot)[index]
+    return jax.tree.map(lambda *values: jnp.stack([jnp.asarray(v) for v in values])[slot], *rows)
+
+
 def replay(schedule, total_steps: int) -> np.ndarray:
     """The rates at counts 0, ..., total_steps - 1, stepped in float64 on the host as PyTorch does."""
-    phases = _protocol.play(schedule)
-    ends = [phase.start for phase in phases[1:]] + [total_steps]
-    rates = np.empty(total_steps)
-    rate = 0.0
+    phases = [phase for phase in _protocol.play(schedule) if phase.start < total_steps]
+    ends = [*[phase.start for phase in phases[1:]], total_steps]
+
+    def changes():
+        """Each phase's entry, and per part the changes at all of its later counts."""
+        for phase, end in zip(phases, ends, strict=True):
+            n = jnp.arange(1, end - phase.start)
+            steps = [
+                jax.vmap(lambda n, part=part, clock=clock: _pair(part.step(clock + n)))(n)
+                for part, clock in zip(phase.parts, phase.clocks, strict=True)
+            ]
+            yield _pair(_compose(phase.moves)), steps
+
     with (
         jax.ensure_compile_time_eval(),
         jax.enable_x64(True),
         jax.numpy_dtype_promotion("standard"),
         jax.default_device(jax.local_devices(backend="cpu")[0]),
     ):
-        for phase, end in zip(phases, ends, strict=True):
-            length = min(end, total_steps) - phase.start
-            if length <= 0:
-                break
-            rate = float(_compose(phase.moves)(rate))
-            rates[phase.start] = rate
-            n = jnp.arange(1, length)
-            steps = [
-                jax.jit(jax.vmap(lambda n, p=part, k=clock: _pair(p.step(k + n))))(n)
-                for part, clock in zip(phase.parts, phase.clocks, strict=True)
-            ]
-            columns = [np.asarray(column).tolist() for pair in steps for column in pair]
-            for i, row in enumerate(zip(*columns, strict=True), phase.start + 1):
-                for a, b in zip(row[::2], row[1::2], strict=True):
-                    rate = a * rate + b
-                rates[i] = rate
-    return rates
+        computed = jax.device_get(jax.jit(lambda: list(changes()))())
+    rates: list[float] = []
+    rate = 0.0
+    for (a, b), steps in computed:
+        rate = float(a) * rate + float(b)
+        rates.append(rate)
+        columns = [column.tolist() for pair in steps for column in pair]
+        for row in zip(*columns, strict=True):
+            for a, b in zip(row[::2], row[1::2], strict=True):
+                rate = a * rate + b
+            rates.append(rate)
+    return np.array(rates)
 
 
 def _pair(change):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ._exact import evaluate
 from ._schedule import Schedule
-from ._value import Float, Int, Number, Value, evolve, static
+from ._value import Float, Int, Number, Value, known, static
 
 
 class PlateauState(NamedTuple):
@@ -109,10 +109,12 @@ class ReduceLROnPlateau(Value):
                 "`ReduceLROnPlateau.update(value=...)` must be a scalar,"
                 f" got shape {np.shape(value)}."
             )
-        value = jax.lax.stop_gradient(jnp.asarray(value, state.best.dtype).reshape(()))
-        numbers = jax.tree.map(jax.lax.stop_gradient, self)
+        value = np.asarray(value, state.best.dtype) if known(value) else value
+        numbers, value = jax.tree.map(
+            lambda x: x if known(x) else jax.lax.stop_gradient(x), (_Numbers.of(self), value)
+        )
         with jax.enable_x64(True):
-            return _advance(self.mode, self.threshold_mode, _Numbers.of(numbers), state, value)
+            return _advance(self.mode, self.threshold_mode, numbers, state, value)
 
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
@@ -136,7 +138,9 @@ class _Reduced(Schedule):
 class _Numbers(NamedTuple):
     """ReduceLROnPlateau's numbers, as they enter the compiled update."""
 
-    reduced: _Reduced
+    lr: Float
+    factor: Float
+    min_lr: Float
     patience: Number
     threshold: Float
     cooldown: Number
@@ -144,13 +148,13 @@ class _Numbers(NamedTuple):
 
     @classmethod
     def of(cls, p: ReduceLROnPlateau):
-        reduced = evolve(_Reduced(0.0, 0.0, 0.0), lr=p.lr, factor=p.factor, min_lr=p.min_lr)
-        return cls(reduced, p.patience, p.threshold, p.cooldown, p.eps)
+        return cls(*[getattr(p, name) for name in cls._fields])
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), inline=True)
 def _advance(mode: str, threshold_mode: str, p: _Numbers, state: PlateauState, value):
     with jax.numpy_dtype_promotion("standard"):
+        value = jnp.reshape(value, ()).astype(state.best.dtype)
         metric, best = value.astype(jnp.float64), state.best.astype(jnp.float64)
         sign = 1.0 if mode == "min" else -1.0
         bar = best * (1.0 - sign * p.threshold) if threshold_mode == "rel" else best - sign * p.threshold
@@ -161,7 +165,8 @@ def _advance(mode: str, threshold_mode: str, p: _Numbers, state: PlateauState, v
         cooldown = state.cooldown_counter - cooling
         due = bad > p.patience
         count = state.num_reductions
-        change = p.reduced.curve(count) - p.reduced.curve(count + 1)
+        reduced = _Reduced(p.lr, p.factor, p.min_lr)
+        change = reduced.curve(count) - reduced.curve(count + 1)
         return PlateauState(
             jnp.where(better, value, state.best),
             jnp.where(due, 0, bad).astype(jnp.int32),

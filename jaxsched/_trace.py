@@ -1,0 +1,315 @@
+"""Recorded PyTorch rates on disk, and how far a schedule is from them.
+
+A trace file holds JSON lines, one trace each. Rates are written as the shortest decimals that
+give the same float64 back, so that they are exact and a person can read them.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._compose import ParamGroups
+from ._config import Expression, from_config
+from ._plateau import ReduceLROnPlateau
+
+FORMAT = 1
+SHIPPED = Path(__file__).parent / "traces"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trace:
+    """What a PyTorch scheduler did, step by step.
+
+    Args:
+      torch: the PyTorch version that was recorded.
+      call: the PyTorch constructor call, for people.
+      optimizer: the optimizer's class name.
+      counts: int64 of shape `(steps,)`, how often `step()` had been called.
+      lr: float64 of shape `(steps,)`, or `(steps, groups)` for several parameter groups.
+      momentum: likewise the momentum (Adam's beta1), or None if it does not move.
+      closed_form: likewise the closed form of a CosineAnnealingLR, NaN where there is none;
+        past T_max it is the reference, as PyTorch's own recursion drifts there.
+      metrics: what ReduceLROnPlateau was fed up to the last count, float64 of shape
+        `(counts[-1],)` or (for a long run) an expression of the step, rounded to float32; or None.
+      schedule: the jaxsched schedule's config, or None if it cannot be written down.
+    """
+
+    torch: str
+    call: str
+    optimizer: str
+    counts: np.ndarray
+    lr: np.ndarray
+    momentum: np.ndarray | None = None
+    closed_form: np.ndarray | None = None
+    metrics: np.ndarray | Expression | None = None
+    schedule: dict[str, Any] | None = None
+
+    @property
+    def reference(self) -> np.ndarray:
+        """The rates to compare with: PyTorch's, or its closed form where that is the reference."""
+        if self.closed_form is None:
+            return self.lr
+        return np.where(np.isnan(self.closed_form), self.lr, self.closed_form)
+
+    def stream(self) -> np.ndarray:
+        """The metrics, one per step."""
+        if isinstance(self.metrics, Expression):
+            return _stream(self.metrics, int(self.counts[-1]))
+        return self.metrics
+
+    def build(self) -> Any:
+        """The schedule of this trace; a ValueError where it holds a Python function."""
+        if self.schedule is None:
+            raise ValueError(
+                f"the trace of `{self.call}` does not say its schedule:"
+                " use `jaxsched.compare(schedule, trace)`"
+            )
+        return from_config(self.schedule)
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Writes the trace to a file of its own; an interrupted write leaves no file."""
+        save_traces([self], path)
+
+    @staticmethod
+    def load(path: "str | os.PathLike[str]") -> "Trace":
+        """Reads a file with one trace.
+
+        Raises:
+          OSError: where the file cannot be read.
+          ValueError: where it is no such file: damaged, empty, foreign, of a later version.
+
+        >>> import jaxsched, tempfile, os
+        >>> path = os.path.join(tempfile.mkdtemp(), "empty.jsonl")
+        >>> open(path, "w").close()
+        >>> Trace.load(path)
+        Traceback (most recent call last):
+          ...
+        ValueError: ...empty.jsonl: an empty file, no trace
+        """
+        traces = load_traces(path)
+        if len(traces) > 1:
+            raise ValueError(f"{path}: holds {len(traces)} traces, not one")
+        return traces[0]
+
+
+@functools.lru_cache(maxsize=4)
+def _stream(metrics: Expression, number: int) -> np.ndarray:
+    return np.array([metrics(step) for step in range(number)], np.float32)
+
+
+def shipped() -> dict[str, list[Trace]]:
+    """The traces that come with jaxsched, by scheduler."""
+    return {path.stem: load_traces(path) for path in sorted(SHIPPED.glob("*.jsonl"))}
+
+
+_ARRAYS = ("counts", "lr", "momentum", "closed_form", "metrics")
+
+
+def save_traces(traces: Iterable[Trace], path: "str | os.PathLike[str]") -> None:
+    temporary = f"{os.fspath(path)}.part"
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            for trace in traces:
+                fields = {f.name: getattr(trace, f.name) for f in dataclasses.fields(trace)}
+                if isinstance(trace.metrics, Expression):
+                    fields["metrics"] = trace.metrics.text
+                for name in _ARRAYS:
+                    if isinstance(fields[name], str):
+                        continue
+                    fields[name] = None if fields[name] is None else _encode(fields[name].tolist())
+                if (trace.counts == np.arange(len(trace.counts))).all():
+                    fields["counts"] = len(trace.counts)
+                line = {"jaxsched_trace": FORMAT} | {k: v for k, v in fields.items() if v is not None}
+                file.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def load_traces(path: "str | os.PathLike[str]") -> list[Trace]:
+    """All traces of a file; errors as `Trace.load` says."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line for line in file if line.strip()]
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not a text file, no trace") from None
+    if not lines:
+        raise ValueError(f"{path}: an empty file, no trace")
+    return [_parse(line, f"{path}: line {number}") for number, line in enumerate(lines, 1)]
+
+
+def _parse(line: str, where: str) -> Trace:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{where}: damaged, or no trace (not a line of JSON)") from None
+    if not isinstance(fields, dict) or "jaxsched_trace" not in fields:
+        raise ValueError(f"{where}: not a jaxsched trace")
+    version = fields.pop("jaxsched_trace")
+    if version != FORMAT:
+        raise ValueError(f"{where}: trace format {version!r}, this jaxsched reads {FORMAT}")
+    try:
+        if isinstance(fields["counts"], int):
+            fields["counts"] = list(range(fields["counts"]))
+        for name in _ARRAYS:
+            if isinstance(fields.get(name), str):
+                fields[name] = Expression(fields[name])
+            elif name in fields:
+                fields[name] = np.array(_decode(fields[name]), np.float64)
+        fields["counts"] = fields["counts"].astype(np.int64)
+        trace = Trace(**fields)
+        shapes = {x.shape for x in (trace.lr, trace.momentum, trace.closed_form) if x is not None}
+        fine = len(shapes) == 1 and trace.lr.ndim in (1, 2) and trace.lr.size
+        fine = fine and trace.lr.shape[0] == len(trace.counts) and np.isfinite(trace.lr).all()
+        fine = fine and all(isinstance(x, str) for x in (trace.torch, trace.call, trace.optimizer))
+        fine = fine and (np.diff(trace.counts) > 0).all() and trace.counts[0] >= 0
+        if isinstance(trace.metrics, np.ndarray):
+            fine = fine and trace.metrics.shape == (trace.counts[-1],)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        fine = False
+    if not fine:
+        raise ValueError(f"{where}: a damaged trace (fields missing or of the wrong shape)")
+    return trace
+
+
+def _encode(value):
+    if isinstance(value, list):
+        return [_encode(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None if np.isnan(value) else str(value)
+    return value
+
+
+def _decode(value):
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    return float("nan") if value is None else float(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How far a schedule is from a trace, in the float type JAX had; `print` it.
+
+    `worst_ulp` is the largest error in units in the last place of that type, after the 1e-15 of
+    the peak rate that PyTorch's own rounding is granted; `worst_count` is where, and `ours` and
+    `torch` are the two values there. `ok` says whether all lie within the bound: 0.501 ULP in
+    float32, a relative 1e-12 in float64.
+    """
+
+    dtype: str
+    num_steps: int
+    worst_ulp: float
+    worst_count: int
+    ours: float
+    torch: float
+    what: str
+    ok: bool
+
+    def __str__(self) -> str:
+        verdict = "matches PyTorch" if self.ok else "differs from PyTorch"
+        return (
+            f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {self.worst_ulp:.3g} ULP at"
+            f" step {self.worst_count} ({self.what} {self.ours!r}, PyTorch {self.torch!r})"
+        )
+
+
+def compare(schedule: Any, trace: Trace) -> Comparison:
+    """Evaluates `schedule` at the steps of `trace` and measures the error in ULPs.
+
+    Args:
+      schedule: a schedule, a ParamGroups for a trace of several groups, a ReduceLROnPlateau for
+        a trace with metrics.
+      trace: what PyTorch did.
+
+    Returns:
+      A `Comparison`, in float32, or in float64 under `jax_enable_x64`.
+
+    Raises:
+      ValueError: where the number of groups differs.
+
+    >>> import jaxsched
+    >>> trace = Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",
+    ...               np.arange(3), np.array([0.1, 0.05, 0.025]))
+    >>> print(compare(jaxsched.ExponentialLR(0.1, gamma=0.5), trace))
+    matches PyTorch: 3 steps in float32, worst 0.2 ULP at step 0 (lr 0.10000000149011612, PyTorch 0.1)
+    """
+    results = [_measure("lr", _rates(schedule, trace), trace.reference, trace.counts)]
+    if trace.momentum is not None:
+        momenta = _momenta(schedule, trace)
+        results.append(_measure("momentum", momenta, trace.momentum, trace.counts))
+    return max(results, key=lambda result: (not result.ok, result.worst_ulp))
+
+
+def _rates(schedule, trace: Trace) -> np.ndarray:
+    groups = list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
+    if trace.lr.ndim == 1 and len(groups) == 1:
+        return _rate(groups[0], trace)
+    if trace.lr.ndim == 1 or trace.lr.shape[1] != len(groups):
+        raise ValueError(
+            f"`compare(schedule=...)` must have as many groups as the trace,"
+            f" got {len(groups)} for rates of shape {trace.lr.shape}."
+        )
+    return np.stack([_rate(group, trace) for group in groups], axis=-1)
+
+
+def _momenta(schedule, trace: Trace) -> np.ndarray:
+    groups = list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
+    columns = [at_counts(group.momentum, trace.counts) for group in groups]
+    return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
+
+
+def _rate(schedule, trace: Trace) -> np.ndarray:
+    if not isinstance(schedule, ReduceLROnPlateau):
+        return at_counts(schedule, trace.counts)
+    if trace.metrics is None:
+        raise ValueError("`compare(trace=...)` must hold metrics for a ReduceLROnPlateau, got none.")
+    states = [schedule.init()]
+    metrics = trace.stream()
+    if len(metrics) > 1000:
+
+        def step(state, metric):
+            state = schedule.update(state, value=metric)
+            return state, state
+
+        _, rest = jax.lax.scan(step, states[0], jnp.asarray(metrics, states[0].best.dtype))
+        states = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), states[0], rest)
+    else:  # One step at a time is faster than to compile a loop for each trace.
+        for metric in metrics:
+            states.append(schedule.update(states[-1], value=metric))
+        states = jax.tree.map(lambda *x: np.stack(x), *states)
+    return np.asarray(schedule(states))[trace.counts]
+
+
+def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
+    """The rates at `counts`, padded to few different shapes so that few programs are compiled."""
+    size = max(128, 1 << (len(counts) - 1).bit_length())
+    padded = np.pad(counts, (0, size - len(counts)), mode="edge")
+    return np.asarray(schedule(padded))[: len(counts)]
+
+
+def _measure(what: str, ours: np.ndarray, torch: np.ndarray, counts: np.ndarray) -> Comparison:
+    bits = np.finfo(ours.dtype).nmant
+    smallest = np.finfo(ours.dtype).minexp - bits
+    ulp = 2.0 ** np.maximum(np.frexp(np.abs(torch))[1] - 1 - bits, smallest)
+    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * np.abs(torch).max(), 0.0)
+    limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
+    worst = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error / ulp)), error.shape)
+    return Comparison(
+        dtype=ours.dtype.name,
+        num_steps=ours.size,
+        worst_ulp=float((error / ulp)[worst]),
+        worst_count=int(counts[worst[0]]),
+        ours=float(ours[worst]),
+        torch=float(torch[worst]),
+        what=what,
+        ok=bool((error <= limit).all()),
+    )
