@@ -74,7 +74,7 @@ def _wide(x) -> type:
 def _run(static: _Static, leaves, count):
     def rate(*arguments):
         *leaves, count = arguments
-        leaves = [_with_count(x, count) for x in leaves]
+        leaves = [with_count(x, count) for x in leaves]
         schedule = jax.tree.unflatten(static.treedef, leaves)
         return jnp.asarray(schedule.rate(count, static.plan), np.float64)
 
@@ -96,14 +96,15 @@ def _round(rate, dtype):
     return jax.lax.convert_element_type(rate, dtype)
 
 
-def _with_count(leaf, count):
+def with_count(leaf, count):
     """The same number, as one that varies with the count.
 
     XLA turns the division of many counts by one number into a product with its reciprocal, which
     is off by a bit: enough to miss the end of a curve, and much more inside a cosine.
     """
-    if leaf.ndim:
+    if jnp.ndim(leaf):
         return leaf
+    leaf = jnp.asarray(leaf, _wide(leaf))
     return (leaf.astype(np.float64) + 0.0 * count).astype(leaf.dtype)
 
 

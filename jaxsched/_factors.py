@@ -298,7 +298,9 @@ class PolynomialLR(Multiplying):
 
 
 def _power(base, exponent):
-    return jnp.power(jnp.asarray(base, jnp.float64), jnp.asarray(exponent, jnp.float64))
+    base, exponent = jnp.asarray(base, jnp.float64), jnp.asarray(exponent, jnp.float64)
+    # XLA gives 1 where a power of 0 is tiny.
+    return jnp.where((base == 0.0) & (exponent > 0.0), 0.0, jnp.power(base, exponent))
 
 
 def _ratio(now, then):

@@ -5,6 +5,7 @@ number `n` of steps since, and returns the rate. `choose` finds the one that is 
 phase; `by_steps` always is, at the price of n steps.
 """
 
+import functools
 from collections import defaultdict
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _protocol
+from ._exact import with_count
 from ._value import is_zero
 
 
@@ -157,29 +159,14 @@ def _gather(phases, entries, members, index):
 
 def replay(schedule, total_steps: int) -> np.ndarray:
     """The rates at counts 0, ..., total_steps - 1, stepped in float64 on the host as PyTorch does."""
-    phases = [phase for phase in _protocol.play(schedule) if phase.start < total_steps]
-    ends = [*[phase.start for phase in phases[1:]], total_steps]
-
-    def changes():
-        """Each phase's entry, and per part the changes at all of its later counts."""
-        for phase, end in zip(phases, ends, strict=True):
-            n = jnp.arange(1, end - phase.start)
-            steps = [
-                jax.vmap(lambda n, part=part, clock=clock: _pair(part.step(clock + n)))(n)
-                for part, clock in zip(phase.parts, phase.clocks, strict=True)
-            ]
-            yield _pair(_compose(phase.moves)), steps
-
-    with (
-        jax.ensure_compile_time_eval(),
-        jax.enable_x64(True),
-        jax.numpy_dtype_promotion("standard"),
-        jax.default_device(jax.local_devices(backend="cpu")[0]),
-    ):
-        computed = jax.device_get(jax.jit(lambda: list(changes()))())
+    leaves, treedef = jax.tree.flatten(schedule)
+    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        leaves = [np.asarray(leaf) for leaf in leaves]
+        # Compiled by hand, it runs at once even while an outer function is being traced.
+        phases = jax.device_get(_changes.lower(treedef, total_steps, leaves).compile()(leaves))
     rates: list[float] = []
     rate = 0.0
-    for (a, b), steps in computed:
+    for (a, b), steps in phases:
         rate = float(a) * rate + float(b)
         rates.append(rate)
         columns = [column.tolist() for pair in steps for column in pair]
@@ -190,5 +177,24 @@ def replay(schedule, total_steps: int) -> np.ndarray:
     return np.array(rates)
 
 
-def _pair(change):
-    return jnp.asarray(change.a, jnp.float64), jnp.asarray(change.b, jnp.float64)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _changes(treedef, total_steps: int, leaves):
+    """For each phase its entry, and for each part (a, b) of its steps at all later counts."""
+    schedule = jax.tree.unflatten(treedef, leaves)
+    phases = [phase for phase in _protocol.play(schedule) if phase.start < total_steps]
+    ends = [*[phase.start for phase in phases[1:]], total_steps]
+    changes = []
+
+    def change(n, part, clock):
+        step = jax.tree.map(lambda leaf: with_count(leaf, n), part).step(clock + n)
+        return jnp.asarray(step.a, jnp.float64), jnp.asarray(step.b, jnp.float64)
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for phase, end in zip(phases, ends, strict=True):
+            n = jnp.arange(1, end - phase.start)
+            steps = [
+                jax.vmap(functools.partial(change, part=part, clock=clock))(n)
+                for part, clock in zip(phase.parts, phase.clocks, strict=True)
+            ]
+            changes.append((tuple(_compose(phase.moves)), steps))
+    return changes

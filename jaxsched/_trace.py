@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ class Trace:
                 f"the trace of `{self.call}` does not say its schedule:"
                 " use `jaxsched.compare(schedule, trace)`"
             )
-        return from_config(self.schedule)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # A trace is as long as it is.
+            return from_config(self.schedule)
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Writes the trace to a file of its own; an interrupted write leaves no file."""
@@ -291,7 +294,7 @@ def _rate(schedule, trace: Trace) -> np.ndarray:
 
 def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
     """The rates at `counts`, padded to few different shapes so that few programs are compiled."""
-    size = max(128, 1 << (len(counts) - 1).bit_length())
+    size = max(256, 1 << (len(counts) - 1).bit_length())
     padded = np.pad(counts, (0, size - len(counts)), mode="edge")
     return np.asarray(schedule(padded))[: len(counts)]
 

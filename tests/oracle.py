@@ -1,0 +1,47 @@
+"""Live PyTorch: the rates its schedulers show, in float64 or in arithmetic without rounding."""
+
+import contextlib
+import types
+import warnings
+from unittest import mock
+
+import mpmath
+import numpy as np
+import torch
+from torch.optim import lr_scheduler
+
+from jaxsched import ParamGroups
+from jaxsched._torch import build
+
+
+def rates(schedule, num_steps, metrics=None, optimizer="SGD", exact=False):
+    """The rates of PyTorch's scheduler of the same name and arguments, shape (steps, groups).
+
+    `exact` runs PyTorch's own code on 40-digit numbers: what it means, without its rounding.
+    """
+    groups = schedule if isinstance(schedule, ParamGroups) else [schedule]
+    params = [{"params": [torch.zeros(1)]} for _ in groups]
+    momentum = {"momentum": 0.9} if optimizer == "SGD" else {}
+    with _forty_digits() if exact else contextlib.nullcontext(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimizer = getattr(torch.optim, optimizer)(params, lr=0.1, **momentum)
+        scheduler = build(schedule, optimizer)
+        rows = []
+        for count in range(num_steps):
+            if exact:
+                for group in optimizer.param_groups:
+                    group["lr"] = mpmath.mpf(group["lr"])
+            rows.append([float(group["lr"]) for group in optimizer.param_groups])
+            if count + 1 < num_steps:
+                scheduler.step(*([] if metrics is None else [metrics[count]]))
+    return np.array(rows)
+
+
+@contextlib.contextmanager
+def _forty_digits():
+    digits = types.SimpleNamespace(
+        cos=mpmath.cos, pi=+mpmath.mp.pi, floor=lambda x: int(mpmath.floor(x)), log=mpmath.log
+    )
+    with mpmath.workdps(40), mock.patch.object(lr_scheduler, "math", digits):
+        digits.pi = +mpmath.mp.pi
+        yield
