@@ -20,7 +20,7 @@ def to_config(schedule: Value) -> dict[str, Any]:
       schedule: any schedule, nested ones and ReduceLROnPlateau included, whose numbers are known.
 
     Returns:
-      `{"schedule": "StepLR", "lr": 0.1, ...}`, with a dict for each nested schedule. A class of
+      `{"class": "StepLR", "lr": 0.1, ...}`, with a dict for each nested schedule. A class of
       your own is named with its module.
 
     Raises:
@@ -29,13 +29,13 @@ def to_config(schedule: Value) -> dict[str, Any]:
     >>> import jaxsched
     >>> config = to_config(jaxsched.StepLR(0.1, step_size=30))
     >>> config
-    {'schedule': 'StepLR', 'lr': 0.1, 'step_size': 30, 'gamma': 0.1, 'last_epoch': -1}
+    {'class': 'StepLR', 'lr': 0.1, 'step_size': 30, 'gamma': 0.1, 'last_epoch': -1}
     >>> from_config(config)
     StepLR(lr=0.1, step_size=30)
     """
     if not isinstance(schedule, Value):
         raise TypeError(f"`to_config(schedule=...)` must be a schedule, got {schedule!r}.")
-    config = {"schedule": _name(type(schedule))}
+    config = {"class": _name(type(schedule))}
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
         if value is not None:
@@ -55,19 +55,19 @@ def from_config(config: dict[str, Any]) -> Any:
     Raises:
       ValueError: for an unknown schedule or argument.
 
-    >>> from_config({"schedule": "ExponentialLR", "lr": 0.1, "gamma": 0.9})
+    >>> from_config({"class": "ExponentialLR", "lr": 0.1, "gamma": 0.9})
     ExponentialLR(lr=0.1, gamma=0.9)
     """
-    if not isinstance(config, dict) or "schedule" not in config:
-        raise ValueError(f"`from_config(config=...)` must be a dict with 'schedule', got {config!r}.")
+    if not isinstance(config, dict) or "class" not in config:
+        raise ValueError(f"`from_config(config=...)` must be a dict with 'class', got {config!r}.")
     classes = {_name(cls): cls for cls in _subclasses(Value)}
-    name = config["schedule"]
+    name = config["class"]
     if name not in classes:
         raise ValueError(
             f"`from_config(config=...)` must name a schedule, got {name!r}: known are"
             f" {', '.join(sorted(n for n in classes if not n.startswith('_')))}."
         )
-    arguments = {key: _decode(value) for key, value in config.items() if key != "schedule"}
+    arguments = {key: _decode(value) for key, value in config.items() if key != "class"}
     unknown = arguments.keys() - {field.name for field in dataclasses.fields(classes[name])}
     if unknown:
         raise ValueError(

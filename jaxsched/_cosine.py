@@ -115,6 +115,11 @@ class CosineAnnealingWarmRestarts(Single):
 
     overwrites = True
 
+    def __post_init__(self):
+        if isinstance(self.eta_min, str):  # PyTorch checks the type of this one
+            self.reject("eta_min", "a number")
+        super().__post_init__()
+
     def validate(self):
         super().validate()
         self.require("T_0", lambda n: isinstance(n, _INTEGERS) and n > 0, "a positive int")

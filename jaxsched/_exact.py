@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from ._past_end import in_range
 from ._value import known
 
 
@@ -27,7 +28,7 @@ def evaluate(schedule, count):
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
     if prepared.leaves is None:
         return _differentiable(prepared.static._replace(dtype=dtype), prepared.arrays, count)
-    if np.issubdtype(count.dtype, np.floating):
+    if isinstance(count, jax.core.Tracer) and np.issubdtype(count.dtype, np.floating):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
     with jax.enable_x64(True):
@@ -63,6 +64,13 @@ def _prepare(schedule) -> _Prepared:
     fixed = tuple(x.item() if isinstance(x, np.generic | np.ndarray) and known(x) else x
                   if known(x) else None for x in leaves)  # fmt: skip
     arrays = [jnp.asarray(x) for x in leaves if not known(x)]
+    for path, leaf in jax.tree_util.tree_leaves_with_path(stand_in):
+        name = getattr(path[-1], "name", None)
+        if jnp.ndim(leaf) and name not in ("milestones", "rates"):
+            raise ValueError(
+                f"`{type(schedule).__name__}({name}=...)` must be a scalar when the schedule is"
+                f" called, got shape {jnp.shape(leaf)}: call a batched schedule under `jax.vmap`."
+            )
     return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count)
 
 
@@ -128,7 +136,7 @@ def _rule(static: _Static, primals, tangents):
         slope = _differentiable(static._replace(wrt=(*static.wrt, slot)), arrays, count)
         tangent = jax.lax.convert_element_type(tangent, rate.dtype)
         if array is count:
-            tangent = jnp.reshape(tangent, count.shape + (1,) * order)
+            tangent = jnp.reshape(tangent, jnp.shape(count) + (1,) * order)
             total = total + slope * tangent
         else:
             total = total + jnp.tensordot(slope, tangent, axes=np.ndim(array))
@@ -157,9 +165,7 @@ def checked(schedule, count, last_count: int | None):
         )
     if traced:
         if last_count is not None:
-            from jax.experimental import checkify
-
-            checkify.debug_check(jnp.all(count <= last_count), schedule.past_end(last_count + 1))
+            count = in_range(count, last_count, schedule.past_end(last_count + 1))
     elif count.size:
         values = np.asarray(count)
         if not values.min() >= 0:

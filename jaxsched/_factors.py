@@ -85,7 +85,10 @@ class MultiStepLR(Multiplying):
 
     def __post_init__(self):
         if not hasattr(self.milestones, "dtype"):
-            object.__setattr__(self, "milestones", tuple(self.milestones))
+            try:
+                object.__setattr__(self, "milestones", tuple(self.milestones))
+            except TypeError:
+                self.reject("milestones", "a sequence of step counts", TypeError)
         super().__post_init__()
 
     def scale(self, s, t):

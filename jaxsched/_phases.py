@@ -134,14 +134,15 @@ def _pick(phases, plan, entries, count):
         return plan[0](phase.parts, phase.clocks, entries[0], count - phase.start)
     starts = jnp.stack([jnp.asarray(phase.start) for phase in phases])
     index = jnp.sum(starts <= count) - 1
+    start = _take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
         kinds[form, jax.tree.structure(phase.parts)].append(i)
     result = None
     for (form, _), members in kinds.items():
-        inside = jnp.isin(index, np.array(members)) if len(members) > 1 else index == members[0]
+        inside = _take(np.isin(np.arange(len(phases)), members), index)
         parts, clocks, entry = _gather(phases, entries, members, index)
-        value = form(parts, clocks, entry, jnp.where(inside, count - starts[index], 0))
+        value = form(parts, clocks, entry, jnp.where(inside, count - start, 0))
         result = value if result is None else jnp.where(inside, value, result)
     return result
 
@@ -153,8 +154,12 @@ def _gather(phases, entries, members, index):
         return rows[0]
     slot = np.zeros(len(phases), int)
     slot[members] = np.arange(len(members))
-    slot = jnp.asarray(slot)[index]
-    return jax.tree.map(lambda *values: jnp.stack([jnp.asarray(v) for v in values])[slot], *rows)
+    slot = _take(slot, index)
+    return jax.tree.map(lambda *x: _take(jnp.stack([jnp.asarray(v) for v in x]), slot), *rows)
+
+
+def _take(array, index):
+    return jax.lax.dynamic_index_in_dim(jnp.asarray(array), index, keepdims=False)
 
 
 def replay(schedule, total_steps: int) -> np.ndarray:

@@ -1,0 +1,292 @@
+"""Schedules inside Optax and Flax: which rate each update applies, and how to read it."""
+
+import flax.linen as linen
+import flax.nnx as nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from examples import LR, SCHEDULES, SINGLES
+from flax.training.train_state import TrainState
+
+import jaxsched as js
+from jaxsched import current_lr, fast_forward
+
+
+@pytest.fixture(autouse=True)
+def relaxed():
+    """Optax itself does not run under strict promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+E = js.ExponentialLR(LR, gamma=0.5)
+PARAMS = {"backbone": jnp.ones(2), "head": jnp.ones(3)}
+GRADS = jax.tree.map(jnp.ones_like, PARAMS)
+
+
+def updates(optimizer, number, **extra):
+    """The states after each of some updates, by one jitted function."""
+    update = jax.jit(lambda state: optimizer.update(GRADS, state, PARAMS, **extra))
+    state = optimizer.init(PARAMS)
+    for _ in range(number):
+        change, state = update(state)
+        yield change, state
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_update_n_applies_the_rate_of_count_n(schedule):
+    applied = [-change["head"][0] for change, _ in updates(optax.sgd(schedule), 8)]
+
+    np.testing.assert_allclose(applied, schedule(np.arange(8)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", SINGLES.values(), ids=SINGLES)
+def test_injected(schedule):
+    optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=schedule)
+
+    rates = [current_lr(state) for _, state in updates(optimizer, 8)]
+
+    np.testing.assert_array_equal(rates, schedule(np.arange(8)))
+
+
+def test_before_the_first_update_the_rate_is_that_of_count_0():
+    optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=E)
+
+    assert current_lr(optimizer.init(PARAMS)) == E(0)
+
+
+def test_momentum_of_sgd_and_beta1_of_adam():
+    cycle = js.OneCycleLR(LR, 20)
+    for optimizer, name in [
+        (optax.inject_hyperparams(optax.sgd)(cycle, momentum=cycle.momentum), "momentum"),
+        (optax.inject_hyperparams(optax.adam)(cycle, b1=cycle.momentum), "b1"),
+    ]:
+        for count, (_, state) in enumerate(updates(optimizer, 8)):
+            assert state.hyperparams[name] == cycle.momentum(count)
+            assert current_lr(state) == cycle(count)
+
+
+def test_bfloat16_parameters_do_not_round_the_rate():
+    schedule = js.ExponentialLR(1e-3, 1.0)
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule)
+    params = jnp.ones(2, jnp.bfloat16)
+
+    _, state = optimizer.update(params, optimizer.init(params), params)
+
+    assert current_lr(state).dtype == jnp.float32
+    assert current_lr(state) == np.float32(1e-3)
+
+
+def partitioned():
+    groups = js.ParamGroups([js.StepLR(0.01, 2), js.StepLR(0.1, 2)])
+    optimizers = {
+        name: optax.inject_hyperparams(optax.sgd)(learning_rate=groups[index])
+        for index, name in enumerate(PARAMS)
+    }
+    return groups, optax.partition(optimizers, {name: name for name in PARAMS})
+
+
+def test_parameter_groups_by_partition():
+    groups, optimizer = partitioned()
+
+    for count, (change, _) in enumerate(updates(optimizer, 5)):
+        rates = [-change["backbone"][0], -change["head"][0]]
+        np.testing.assert_allclose(rates, groups(count), rtol=1e-6)
+
+
+def test_parameter_groups_stack_along_a_last_axis():
+    groups = js.ParamGroups([js.StepLR(0.01, 2), js.StepLR(0.1, 2)])
+
+    assert groups(3).shape == (2,)
+    assert groups(np.zeros((4, 5), int)).shape == (4, 5, 2)
+    assert len(groups) == 2
+    assert list(groups) == [groups[0], groups[1]]
+    assert jax.jit(groups.__call__)(3).shape == (2,)
+
+
+# --- current_lr, wherever the rate is injected ---
+
+INJECTED = optax.inject_hyperparams(optax.sgd)(learning_rate=E)
+HOLDERS = {
+    "alone": INJECTED,
+    "chained": optax.chain(optax.clip_by_global_norm(9.0), INJECTED),
+    "partitioned": optax.partition({"a": INJECTED, "b": optax.sgd(0.1)}, {"backbone": "a", "head": "b"}),
+    "masked": optax.masked(INJECTED, {"backbone": True, "head": False}),
+    "if finite": optax.apply_if_finite(INJECTED, 3),
+}
+
+
+@pytest.mark.parametrize("optimizer", HOLDERS.values(), ids=HOLDERS)
+def test_current_lr(optimizer):
+    rates = [current_lr(state) for _, state in updates(optimizer, 4)]
+
+    np.testing.assert_array_equal(rates, E(np.arange(4)))
+
+
+def test_current_lr_of_multi_steps():
+    optimizer = optax.MultiSteps(INJECTED, every_k_schedule=2)
+
+    rates = [float(current_lr(state)) for _, state in updates(optimizer, 6)]
+
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.025])
+
+
+def test_current_lr_of_nnx():
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, INJECTED, wrt=nnx.Param)
+    grads = jax.tree.map(jnp.ones_like, nnx.state(model, nnx.Param))
+    for count in range(3):
+        optimizer.update(model, grads)
+        assert float(current_lr(optimizer)) == float(current_lr(optimizer.opt_state)) == E(count)
+        assert E(optimizer.step[...]) == E(count + 1)  # its count is uint32
+
+
+def test_current_lr_of_linen():
+    model = linen.Dense(3)
+    variables = model.init(jax.random.key(0), jnp.ones((1, 2)))
+    state = TrainState.create(apply_fn=model.apply, params=variables["params"], tx=INJECTED)
+    state = state.apply_gradients(grads=jax.tree.map(jnp.ones_like, state.params))
+
+    assert current_lr(state) == E(0)
+
+
+def test_current_lr_says_where_it_looked():
+    with pytest.raises(ValueError, match=r"without one.*inject_hyperparams"):
+        current_lr(optax.adam(E).init(PARAMS))
+    with pytest.raises(ValueError, match=r"several, at .*backbone.*head"):
+        current_lr(partitioned()[1].init(PARAMS))
+    states = partitioned()[1].init(PARAMS).inner_states
+    assert current_lr(states["head"]) == np.float32(0.1)
+
+
+# --- fast_forward ---
+
+RESUMABLE = HOLDERS | {
+    "adam": optax.adam(E),
+    "injected adam": optax.inject_hyperparams(optax.adam)(learning_rate=E),
+    "multi steps": optax.MultiSteps(INJECTED, every_k_schedule=1),
+}
+
+
+@pytest.mark.parametrize("optimizer", RESUMABLE.values(), ids=RESUMABLE)
+def test_fast_forward_goes_on_where_training_would_be(optimizer):
+    *_, (_, stepped) = updates(optimizer, 3)
+    *_, (expected, _) = updates(optimizer, 4)
+
+    jumped = fast_forward(optimizer.init(PARAMS), 3)
+
+    assert jax.tree.structure(jumped) == jax.tree.structure(stepped)
+    for a, b in zip(jax.tree.leaves(jumped), jax.tree.leaves(stepped), strict=True):
+        assert jnp.asarray(a).dtype == jnp.asarray(b).dtype
+        if jnp.issubdtype(jnp.asarray(a).dtype, jnp.integer):
+            np.testing.assert_array_equal(a, b)
+    if optimizer in (RESUMABLE["adam"], RESUMABLE["injected adam"]):
+        return  # The moments are another matter.
+    change, _ = optimizer.update(GRADS, jumped, PARAMS)
+    np.testing.assert_allclose(change["backbone"], expected["backbone"], rtol=1e-6)
+
+
+def test_fast_forward_of_nnx():
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, INJECTED, wrt=nnx.Param)
+    optimizer.opt_state = fast_forward(optimizer.opt_state, 5)
+    optimizer.update(model, jax.tree.map(jnp.ones_like, nnx.state(model, nnx.Param)))
+
+    assert float(current_lr(optimizer)) == E(5)
+
+
+@pytest.mark.parametrize("count, error", [(-1, ValueError), (2.5, TypeError), (None, TypeError)])
+def test_fast_forward_rejects(count, error):
+    with pytest.raises(error, match=r"`fast_forward\(count=\.\.\.\)` must be"):
+        fast_forward(optax.sgd(E).init(PARAMS), count)
+
+
+def test_fast_forward_needs_a_count():
+    with pytest.raises(ValueError, match="step count, got none"):
+        fast_forward(optax.sgd(0.1).init(PARAMS), 3)
+
+
+# --- ReduceLROnPlateau ---
+
+PLATEAU = js.ReduceLROnPlateau(LR, factor=0.5, patience=1)
+LOSSES = [1.0, 0.9, 0.9, 0.9, 0.9, 0.9]
+RATES = [0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.025]  # PyTorch's, as test_live checks for all
+
+
+def test_plateau_by_hand():
+    state, rates = PLATEAU.init(), []
+    for loss in LOSSES:
+        rates.append(float(PLATEAU(state)))
+        state = PLATEAU.update(state, value=loss)
+
+    np.testing.assert_allclose(rates, RATES[:6], rtol=1e-6)
+
+
+def test_plateau_driven_by_optax():
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=PLATEAU)
+
+    def step(state, loss):
+        change, state = optimizer.update(GRADS, state, PARAMS, value=loss)
+        return state, (current_lr(state), -change["head"][0])
+
+    _, (rates, applied) = jax.lax.scan(step, optimizer.init(PARAMS), jnp.array(LOSSES))
+
+    np.testing.assert_allclose(rates, RATES[:6], rtol=1e-6)
+    np.testing.assert_allclose(applied, RATES[:6], rtol=1e-6)
+
+
+def test_plateau_driven_by_nnx():
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    injected = optax.inject_hyperparams(optax.sgd)(learning_rate=PLATEAU)
+    optimizer = nnx.Optimizer(model, injected, wrt=nnx.Param)
+    grads = jax.tree.map(jnp.ones_like, nnx.state(model, nnx.Param))
+    for loss, rate in zip(LOSSES, RATES, strict=False):
+        optimizer.update(model, grads, value=jnp.float32(loss))
+        assert float(current_lr(optimizer)) == np.float32(rate)
+
+
+def test_plateau_state_is_a_pytree_of_arrays():
+    leaves = jax.tree.leaves(PLATEAU.init())
+
+    assert len(leaves) == 4
+    assert all(isinstance(leaf, jax.Array) and not leaf.weak_type for leaf in leaves)
+    again = PLATEAU.update(PLATEAU.init(), value=0.5)
+    assert [leaf.dtype for leaf in jax.tree.leaves(again)] == [leaf.dtype for leaf in leaves]
+
+
+def test_plateau_is_differentiable_and_swept():
+    def rate(factor):
+        plateau = js.ReduceLROnPlateau(LR, factor=factor, patience=0)
+        state = plateau.init()
+        for loss in [1.0, 2.0, 3.0]:
+            state = plateau.update(state, value=loss)
+        return plateau(state)
+
+    assert jax.grad(rate)(0.5) == pytest.approx(2 * 0.5 * LR)
+    np.testing.assert_allclose(jax.vmap(rate)(jnp.array([0.5, 0.1])), [0.025, 0.001], rtol=1e-6)
+
+
+def test_plateau_says_how_it_is_used():
+    with pytest.raises(TypeError, match=r"optax\.inject_hyperparams"):
+        optimizer = optax.sgd(PLATEAU)
+        optimizer.update(GRADS, optimizer.init(PARAMS), PARAMS)
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=PLATEAU)
+    with pytest.raises(TypeError, match="value=loss"):
+        optimizer.update(GRADS, optimizer.init(PARAMS), PARAMS)
+    with pytest.raises(ValueError, match=r"must be a scalar, got shape \(2,\)"):
+        PLATEAU.update(PLATEAU.init(), value=jnp.ones(2))
+
+
+def test_a_pure_schedule_is_not_mistaken_for_a_stateful_one():
+    for schedule in SCHEDULES.values():
+        assert not isinstance(schedule, optax.schedules.StatefulSchedule)
+    assert isinstance(PLATEAU, optax.schedules.StatefulSchedule)
+
+
+def test_per_epoch_follows_a_torch_loop():
+    schedule = js.per_epoch(E, steps_per_epoch=3)
+
+    np.testing.assert_array_equal(schedule(np.arange(9)), np.repeat(E(np.arange(3)), 3))
+    assert js.per_epoch(js.OneCycleLR(LR, 9), 2).momentum(5) == js.OneCycleLR(LR, 9).momentum(2)
