@@ -88,7 +88,9 @@ def _compare_both(pair) -> tuple[Comparison, Comparison]:
 
 
 def _print_table(console: Console, results) -> None:
-    table = Table(caption="worst errors in units in the last place (ULP), beyond 1e-15 of the peak rate")
+    table = Table(
+        caption="worst errors in units in the last place (ULP), beyond 1e-15 of the peak rate"
+    )
     table.add_column("scheduler", no_wrap=True)
     for heading in ("configs", "steps", "float32 ULP", "float64 ULP"):
         table.add_column(heading, justify="right")

@@ -1,11 +1,15 @@
 """Schedules to one: ChainedScheduler, SequentialLR, and ParamGroups for several groups."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from . import _protocol
 from ._functions import check_total_steps
+from ._plateau import ReduceLROnPlateau
 from ._schedule import Schedule
 from ._value import Value, known, static
 
@@ -23,7 +27,7 @@ class _Composite(Schedule):
             self.reject("schedulers", "at least one schedule")
         for index, part in enumerate(self.schedulers):
             if not isinstance(part, Schedule):
-                error = ValueError if type(part).__name__ == "ReduceLROnPlateau" else TypeError
+                error = ValueError if isinstance(part, ReduceLROnPlateau) else TypeError
                 raise error(
                     f"`{type(self).__name__}(schedulers=...)` must hold schedules of the step count"
                     f" alone, got {part!r} at index {index}."
@@ -86,8 +90,8 @@ class ChainedScheduler(_Composite):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
     """
 
-    schedulers: tuple[Schedule, ...]
-    total_steps: int | None = static(None, kw_only=True)
+    schedulers: Sequence[Schedule]
+    total_steps: int | None = static(default=None, kw_only=True)
 
     def live(self, group, horizon):
         return _protocol.Chain(self.schedulers, group, horizon)
@@ -132,9 +136,9 @@ class SequentialLR(_Composite):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
     """
 
-    schedulers: tuple[Schedule, ...]
-    milestones: "tuple[int, ...] | jax.Array | np.ndarray" = static(when=_are_counts)
-    total_steps: int | None = static(None, kw_only=True)
+    schedulers: Sequence[Schedule]
+    milestones: "Sequence[int] | jax.Array | np.ndarray" = static(when=_are_counts)
+    total_steps: int | None = static(default=None, kw_only=True)
 
     def __post_init__(self):
         milestones = self.milestones
@@ -206,7 +210,7 @@ class ParamGroups(Value):
     StepLR(lr=0.1, step_size=30)
     """
 
-    schedules: tuple[Schedule, ...]
+    schedules: Sequence[Schedule | ReduceLROnPlateau]
 
     def __post_init__(self):
         object.__setattr__(self, "schedules", tuple(self.schedules))
@@ -216,14 +220,17 @@ class ParamGroups(Value):
         if not self.schedules:
             self.reject("schedules", "at least one schedule")
         for schedule in self.schedules:
-            if not isinstance(schedule, Value) or isinstance(schedule, ParamGroups):
+            if not isinstance(schedule, Schedule | ReduceLROnPlateau):
                 self.reject("schedules", "schedules", TypeError)
 
-    def __call__(self, count):
+    def __call__(self, count: Any) -> jax.Array:
         return jnp.stack([schedule(count) for schedule in self.schedules], axis=-1)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         return self.schedules[index]
 
-    def __len__(self):
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.schedules)
+
+    def __len__(self) -> int:
         return len(self.schedules)

@@ -1,14 +1,15 @@
 """Schedules as JSON-ready dicts, and the functions of a step that can be written down."""
 
 import ast
+import dataclasses
+import functools
 import math
 import operator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-
-import dataclasses
 
 from ._value import Value, known
 
@@ -35,7 +36,7 @@ def to_config(schedule: Value) -> dict[str, Any]:
     """
     if not isinstance(schedule, Value):
         raise TypeError(f"`to_config(schedule=...)` must be a schedule, got {schedule!r}.")
-    config = {"class": _name(type(schedule))}
+    config: dict[str, Any] = {"class": _name(type(schedule))}
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
         if value is not None:
@@ -81,7 +82,8 @@ def _name(cls: type) -> str:
     return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _subclasses(cls: type):
+def _subclasses(cls: type) -> Iterator[type]:
+    subclass: type
     for subclass in cls.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)
@@ -102,7 +104,9 @@ def _encode(value: Any, where: str) -> Any:
         raise TypeError(f"`{where}` must be known for a config, got {value!r}.") from error
     if not np.issubdtype(array.dtype, np.number):
         raise TypeError(f"`{where}` is a Python function, which a config cannot hold: {value!r}.")
-    return array.tolist() if not known(value) or isinstance(value, np.generic | np.ndarray) else value
+    return (
+        array.tolist() if not known(value) or isinstance(value, np.generic | np.ndarray) else value
+    )
 
 
 def _decode(value: Any) -> Any:
@@ -132,41 +136,45 @@ class Expression:
     def __init__(self, text: str):
         self.text = text
         try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
+            tree = ast.parse(text.strip(), mode="eval").body
         except SyntaxError as error:
-            raise ValueError(f"`{text}` is no expression: {error.msg}, column {error.offset}.") from None
-        self._value(self._tree, 1)
+            raise ValueError(
+                f"`{text}` is no expression: {error.msg}, column {error.offset}."
+            ) from None
+        self._function = self._function_of(tree)
 
     def __call__(self, step):
-        return self._value(self._tree, step)
+        return self._function(step)
 
-    def _value(self, node, step):
+    def _function_of(self, node: ast.AST) -> Callable[[Any], Any]:
+        """The function of the step that a piece of the expression is."""
         match node:
-            case ast.Constant(value=int() | float()):
-                return node.value
+            case ast.Constant(value=int() | float() as value):
+                return lambda step: value
             case ast.Name(id="step"):
-                return step
+                return lambda step: step
             case ast.Name(id="pi"):
-                return math.pi
-            case ast.BinOp() if type(node.op) in _OPERATORS:
-                left, right = self._value(node.left, step), self._value(node.right, step)
-                return _OPERATORS[type(node.op)](left, right)
-            case ast.UnaryOp(op=ast.USub()):
-                return -self._value(node.operand, step)
-            case ast.Compare(ops=[op], comparators=[other]) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](self._value(node.left, step), self._value(other, step))
-            case ast.IfExp():
-                condition, yes, no = (self._value(n, step) for n in (node.test, node.body, node.orelse))
-                if hasattr(condition, "dtype"):
-                    return jnp.where(condition, yes, no)
-                return yes if condition else no
-            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _FUNCTIONS and node.args:
-                arguments = [self._value(argument, step) for argument in node.args]
-                host, traced = _FUNCTIONS[name]
-                return (traced if any(hasattr(a, "dtype") for a in arguments) else host)(*arguments)
-        raise ValueError(
-            f"`{self.text}` may not hold `{ast.unparse(node)}`, at column {node.col_offset + 1}."
-        )
+                return lambda step: math.pi
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return self._combine(_OPERATORS[type(op)], left, right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
+                return self._combine(_OPERATORS[type(op)], left, right)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._combine(operator.neg, operand)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self._combine(_either, test, body, orelse)
+            case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
+                if name in _FUNCTIONS:
+                    return self._combine(_FUNCTIONS[name], *arguments)
+        place = f", at column {node.col_offset + 1}" if isinstance(node, ast.expr) else ""
+        raise ValueError(f"`{self.text}` may not hold `{ast.unparse(node)}`{place}.")
+
+    def _combine(self, function, *nodes: ast.AST) -> Callable[[Any], Any]:
+        if len(nodes) == 2:  # by far the most frequent, and called for every step of a table
+            left, right = map(self._function_of, nodes)
+            return lambda step: function(left(step), right(step))
+        arguments = [self._function_of(node) for node in nodes]
+        return lambda step: function(*[argument(step) for argument in arguments])
 
     def __eq__(self, other):
         return isinstance(other, Expression) and other.text == self.text
@@ -199,20 +207,27 @@ _OPERATORS = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+
+
+def _traced(*values: Any) -> bool:
+    return any(hasattr(value, "dtype") for value in values)
+
+
+def _either(condition, yes, no):
+    if _traced(condition):
+        return jnp.where(condition, yes, no)
+    return yes if condition else no
+
+
+def _on_both(host: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *values: (traced if _traced(*values) else host)(*values)
+
+
 _FUNCTIONS = {
-    "min": (min, lambda *a: _fold(jnp.minimum, a)),
-    "max": (max, lambda *a: _fold(jnp.maximum, a)),
-    "abs": (abs, jnp.abs),
-    "exp": (math.exp, jnp.exp),
-    "log": (math.log, jnp.log),
-    "sqrt": (math.sqrt, jnp.sqrt),
-    "cos": (math.cos, jnp.cos),
-    "sin": (math.sin, jnp.sin),
-}
-
-
-def _fold(function, arguments):
-    result = arguments[0]
-    for argument in arguments[1:]:
-        result = function(result, argument)
-    return result
+    "min": _on_both(min, lambda *values: functools.reduce(jnp.minimum, values)),
+    "max": _on_both(max, lambda *values: functools.reduce(jnp.maximum, values)),
+} | {
+    name: _on_both(getattr(math, host), getattr(jnp, name))
+    for name, host in [("abs", "fabs"), ("exp", "exp"), ("log", "log"), ("sqrt", "sqrt"),
+                       ("cos", "cos"), ("sin", "sin")]
+}  # fmt: skip

@@ -41,7 +41,7 @@ class CosineAnnealingLR(Single):
     lr: Float
     T_max: Number
     eta_min: Float = 0.0
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def validate(self):
         super().validate()
@@ -111,7 +111,7 @@ class CosineAnnealingWarmRestarts(Single):
     T_0: Int
     T_mult: Int = 1
     eta_min: Float = 0.0
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     overwrites = True
 
@@ -146,7 +146,9 @@ class CosineAnnealingWarmRestarts(Single):
         """Steps since the last restart and length of the cycle, `t` steps into the first."""
 
         def begin(n):
-            return first * jnp.round((growth**n - 1.0) / jnp.where(growth == 1.0, 1.0, growth - 1.0))
+            return first * jnp.round(
+                (growth**n - 1.0) / jnp.where(growth == 1.0, 1.0, growth - 1.0)
+            )
 
         growth = jnp.asarray(self.T_mult, jnp.float64)
         n = jnp.floor(jnp.log1p(t * (growth - 1.0) / first) / jnp.log(growth))
@@ -190,8 +192,8 @@ class SWALR(Single):
     lr: Float
     swa_lr: Float
     anneal_epochs: Int = 10
-    anneal_strategy: str = static("cos")
-    last_epoch: int = static(-1)
+    anneal_strategy: str = static(default="cos")
+    last_epoch: int = static(default=-1)
 
     own_clock = True
     levels = ("swa_lr",)
@@ -221,6 +223,6 @@ class SWALR(Single):
         """The share of the way that is still to go."""
         way = jnp.clip(t / jnp.maximum(self.anneal_epochs, 1), 0.0, 1.0)
         way = jnp.where((self.anneal_epochs == 0) & (t >= 0), 1.0, way)
-        return 1.0 - way if self.anneal_strategy == "linear" else (1.0 + jnp.cos(jnp.pi * way)) / 2.0
-
-
+        return (
+            1.0 - way if self.anneal_strategy == "linear" else (1.0 + jnp.cos(jnp.pi * way)) / 2.0
+        )

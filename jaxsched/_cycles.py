@@ -13,7 +13,7 @@ from ._value import Float, Int, Number, evolve, known, static
 class Momentum(Schedule):
     """The momentum that goes with a CyclicLR or OneCycleLR, as a schedule of its own."""
 
-    schedule: "CyclicLR | OneCycleLR"
+    schedule: "_Cycling"
 
     @property
     def last_epoch(self):
@@ -38,6 +38,8 @@ class Momentum(Schedule):
 
 class _Cycling(Schedule):
     """What sets a momentum along with the rate."""
+
+    cycle_momentum = True
 
     @property
     def momentum(self) -> Momentum:
@@ -103,15 +105,15 @@ class CyclicLR(_Cycling):
     max_lr: Float
     step_size_up: Number = 2000
     step_size_down: Number | None = None
-    mode: str = static("triangular")
+    mode: str = static(default="triangular")
     gamma: Float = 1.0
-    scale_fn: Callable[[int], float] | None = static(None)
-    scale_mode: str = static("cycle")
-    cycle_momentum: bool = static(True)
+    scale_fn: Callable[[int], float] | None = static(default=None)
+    scale_mode: str = static(default="cycle")
+    cycle_momentum: bool = static(default=True)
     base_momentum: Float = 0.8
     max_momentum: Float = 0.9
-    last_epoch: int = static(-1)
-    total_steps: int | None = static(None, kw_only=True)
+    last_epoch: int = static(default=-1)
+    total_steps: int | None = static(default=None, kw_only=True)
 
     def validate(self):
         if self.scale_fn is not None:
@@ -227,19 +229,21 @@ class OneCycleLR(_Cycling):
     epochs: Int | None = None
     steps_per_epoch: Int | None = None
     pct_start: Float = 0.3
-    anneal_strategy: str = static("cos")
-    cycle_momentum: bool = static(True)
+    anneal_strategy: str = static(default="cos")
+    cycle_momentum: bool = static(default=True)
     base_momentum: Float = 0.85
     max_momentum: Float = 0.95
     div_factor: Float = 25.0
     final_div_factor: Float = 1e4
-    three_phase: bool = static(False)
-    last_epoch: int = static(-1)
+    three_phase: bool = static(default=False)
+    last_epoch: int = static(default=-1)
 
     levels = ("max_lr", "div_factor", "final_div_factor")
 
     def validate(self):
-        lengths = ("total_steps",) if self.total_steps is not None else ("epochs", "steps_per_epoch")
+        lengths = (
+            ("total_steps",) if self.total_steps is not None else ("epochs", "steps_per_epoch")
+        )
         for name in lengths:
             if getattr(self, name) is None:
                 raise ValueError(
@@ -249,7 +253,9 @@ class OneCycleLR(_Cycling):
             self.require(
                 name, lambda n: isinstance(n, (int, np.integer)) and n > 0, "a positive int"
             )
-        self.require("pct_start", lambda x: isinstance(x, float) and 0 <= x <= 1, "a float from 0 to 1")
+        self.require(
+            "pct_start", lambda x: isinstance(x, float) and 0 <= x <= 1, "a float from 0 to 1"
+        )
         if self.anneal_strategy not in ("cos", "linear"):
             self.reject("anneal_strategy", "'cos' or 'linear'")
         for name in ("div_factor", "final_div_factor"):

@@ -25,7 +25,7 @@ def evaluate(schedule, count):
     """The schedule's rate at `count`, rounded once to the caller's float type."""
     prepared = schedule.__dict__.get("_prepared") or _prepare(schedule)
     count = checked(schedule, count, prepared.last_count)
-    dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
+    dtype = float_type()
     if prepared.leaves is None:
         return _differentiable(prepared.static._replace(dtype=dtype), prepared.arrays, count)
     if isinstance(count, jax.core.Tracer) and np.issubdtype(count.dtype, np.floating):
@@ -33,6 +33,11 @@ def evaluate(schedule, count):
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
     with jax.enable_x64(True):
         return _round(_run(prepared.static, prepared.leaves, count), dtype)
+
+
+def float_type():
+    """The caller's float type."""
+    return np.float64 if jax.config.jax_enable_x64 else np.float32
 
 
 class _Static(NamedTuple):
@@ -57,7 +62,7 @@ def _prepare(schedule) -> _Prepared:
     plan, stand_in = schedule.plan()
     leaves, treedef = jax.tree.flatten(stand_in)
     if all(map(known, leaves)) or stand_in is not schedule:
-        exact = [np.asarray(x, _wide(x)) for x in leaves]
+        exact: list[np.ndarray] = [np.asarray(x, _wide(x)) for x in leaves]
         prepared = _Prepared(_Static(treedef, plan), exact, [], last_count)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
@@ -130,7 +135,9 @@ def _rule(static: _Static, primals, tangents):
     order = len(static.wrt)
     slots = [i for i, x in enumerate(static.fixed) if x is None] + [len(static.fixed)]
     total = jnp.zeros_like(rate)
-    for slot, array, tangent in zip(slots, [*arrays, count], [*tangents[0], tangents[1]]):
+    for slot, array, tangent in zip(
+        slots, [*arrays, count], [*tangents[0], tangents[1]], strict=True
+    ):
         if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
             continue
         slope = _differentiable(static._replace(wrt=(*static.wrt, slot)), arrays, count)
@@ -169,9 +176,7 @@ def checked(schedule, count, last_count: int | None):
     elif count.size:
         values = np.asarray(count)
         if not values.min() >= 0:
-            raise ValueError(
-                f"`{name}(...)(count)` takes counts from 0 up, got {values.min()}."
-            )
+            raise ValueError(f"`{name}(...)(count)` takes counts from 0 up, got {values.min()}.")
         if last_count is not None and values.max() > last_count:
             raise ValueError(schedule.past_end(int(values.max())))
     return count

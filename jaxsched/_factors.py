@@ -1,5 +1,7 @@
 """Clock to factor: the six schedulers whose every step multiplies the current rate."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +40,7 @@ class StepLR(Multiplying):
     lr: Float
     step_size: Number
     gamma: Float = 0.1
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def validate(self):
         super().validate()
@@ -79,9 +81,9 @@ class MultiStepLR(Multiplying):
     """
 
     lr: Float
-    milestones: "tuple[Number, ...] | jax.Array | np.ndarray"
+    milestones: "Sequence[Number] | jax.Array | np.ndarray"
     gamma: Float = 0.1
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def __post_init__(self):
         if not hasattr(self.milestones, "dtype"):
@@ -135,7 +137,7 @@ class ConstantLR(Multiplying):
     lr: Float
     factor: Float = 1.0 / 3
     total_iters: Number = 5
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def validate(self):
         super().validate()
@@ -156,7 +158,9 @@ class ConstantLR(Multiplying):
 class LinearLR(Multiplying):
     """Moves a factor of the learning rate along a line.
 
-        lr(t) = lr * (start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters)
+        lr(t) = lr * (start_factor + (end_factor - start_factor) * x)
+
+    with x = min(t, total_iters) / total_iters.
 
     Args:
       lr: the learning rate that the factors multiply.
@@ -184,7 +188,7 @@ class LinearLR(Multiplying):
     start_factor: Float = 1.0 / 3
     end_factor: Float = 1.0
     total_iters: Number = 5
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def validate(self):
         super().validate()
@@ -236,7 +240,7 @@ class ExponentialLR(Multiplying):
 
     lr: Float
     gamma: Float
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def scale(self, s, t):
         return _power(self.gamma, t - s)
@@ -274,7 +278,7 @@ class PolynomialLR(Multiplying):
     lr: Float
     total_iters: Number = 5
     power: Float = 1.0
-    last_epoch: int = static(-1)
+    last_epoch: int = static(default=-1)
 
     def validate(self):
         super().validate()

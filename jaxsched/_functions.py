@@ -44,8 +44,8 @@ class LambdaLR(Single):
 
     lr: Float
     lr_lambda: Callable[[int], float] = static()
-    last_epoch: int = static(-1)
-    total_steps: int | None = static(None, kw_only=True)
+    last_epoch: int = static(default=-1)
+    total_steps: int | None = static(default=None, kw_only=True)
 
     overwrites = True
 
@@ -96,8 +96,8 @@ class MultiplicativeLR(Single):
 
     lr: Float
     lr_lambda: Callable[[int], float] = static()
-    last_epoch: int = static(-1)
-    total_steps: int | None = static(None, kw_only=True)
+    last_epoch: int = static(default=-1)
+    total_steps: int | None = static(default=None, kw_only=True)
 
     replayed = True
 

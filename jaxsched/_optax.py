@@ -79,9 +79,9 @@ def fast_forward(opt_state: Any, count: int) -> Any:
     >>> optimizer.update(jnp.ones(1), state)[0]
     Array([-0.0125], dtype=float32)
     """
-    if isinstance(count, bool) or not isinstance(count, int):
-        if not jnp.issubdtype(getattr(count, "dtype", object), jnp.integer):
-            raise TypeError(f"`fast_forward(count=...)` must be an integer, got {count!r}.")
+    python_int = isinstance(count, int) and not isinstance(count, bool)
+    if not (python_int or jnp.issubdtype(getattr(count, "dtype", object), jnp.integer)):
+        raise TypeError(f"`fast_forward(count=...)` must be an integer, got {count!r}.")
     if not isinstance(count, jax.core.Tracer) and count < 0:
         raise ValueError(f"`fast_forward(count=...)` must be from 0 up, got {count}.")
     changed = []

@@ -89,14 +89,16 @@ def by_steps(parts, clocks, rate, n):
 
 def rate(phases, plan, count):
     """The rate at `count`."""
-    entries: list = []
+    entries = []
     for index, phase in enumerate(phases):
         entry = _entry(phases, plan, entries, index, phase.moves)
         if phase.at_zero:
             moves, clocks = phase.at_zero
             at_zero = _entry(phases, plan, entries, index, moves)
             entry = jnp.where(phase.start == 0, at_zero, entry)
-            clocks = tuple(map(lambda a, b: jnp.where(phase.start == 0, a, b), clocks, phase.clocks))
+            clocks = tuple(
+                map(lambda a, b: jnp.where(phase.start == 0, a, b), clocks, phase.clocks)
+            )
             phases = [*phases[:index], phase._replace(clocks=clocks), *phases[index + 1 :]]
         entries.append(entry)
     return _pick(phases, plan, entries, count)
@@ -163,7 +165,7 @@ def _take(array, index):
 
 
 def replay(schedule, total_steps: int) -> np.ndarray:
-    """The rates at counts 0, ..., total_steps - 1, stepped in float64 on the host as PyTorch does."""
+    """The rates at counts 0, ..., total_steps - 1, stepped in float64 on the host."""
     leaves, treedef = jax.tree.flatten(schedule)
     with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
         leaves = [np.asarray(leaf) for leaf in leaves]

@@ -61,11 +61,11 @@ class ReduceLROnPlateau(Value):
     """
 
     lr: Float
-    mode: str = static("min")
+    mode: str = static(default="min")
     factor: Float = 0.1
     patience: Int = 10
     threshold: Float = 1e-4
-    threshold_mode: str = static("rel")
+    threshold_mode: str = static(default="rel")
     cooldown: Int = 0
     min_lr: Float = 0
     eps: Float = 1e-8
@@ -157,7 +157,11 @@ def _advance(mode: str, threshold_mode: str, p: _Numbers, state: PlateauState, v
         value = jnp.reshape(value, ()).astype(state.best.dtype)
         metric, best = value.astype(jnp.float64), state.best.astype(jnp.float64)
         sign = 1.0 if mode == "min" else -1.0
-        bar = best * (1.0 - sign * p.threshold) if threshold_mode == "rel" else best - sign * p.threshold
+        bar = (
+            best * (1.0 - sign * p.threshold)
+            if threshold_mode == "rel"
+            else best - sign * p.threshold
+        )
         better = metric < bar if mode == "min" else metric > bar
         bad = jnp.where(better, 0, state.num_bad_epochs + 1)
         cooling = state.cooldown_counter > 0

@@ -16,7 +16,7 @@ from ._value import evolve, known
 
 
 class Move(NamedTuple):
-    """One change of the group's rate: `schedule.kind(clock)`, or the rate `value` if kind is "set"."""
+    """One change of the group's rate: `schedule.kind(clock)`, or `value` if kind is "set"."""
 
     kind: str
     schedule: Any = None
@@ -177,7 +177,8 @@ class Sequence(Chain):
 def play(schedule) -> list[Phase]:
     """The phases of `schedule`, in order."""
     tape: list[Move] = []
-    group = Group(*(schedule.carried() or (None, None)), tape)
+    lr, initial_lr = schedule.carried() or (None, None)
+    group = Group(lr, initial_lr, tape)
     if getattr(schedule, "swept", False):
         return _play_swept(schedule, group)
     live, count, phases = schedule.live(group, schedule.horizon()), 0, []

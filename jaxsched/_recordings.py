@@ -38,7 +38,9 @@ class Case(NamedTuple):
 
 # The counts kept of a long run: the beginning, the end, and ever sparser in between.
 LONG = 100_000
-SPARSE = sorted({*range(20), *np.geomspace(20, LONG - 1, 160).astype(int).tolist(), *range(LONG - 20, LONG)})
+SPARSE = sorted(
+    {*range(20), *np.geomspace(20, LONG - 1, 160).astype(int).tolist(), *range(LONG - 20, LONG)}
+)
 
 
 def long(schedule, **options) -> Case:
@@ -55,7 +57,7 @@ def cases() -> list[Case]:
         return [*_contract(), *_tutorials(), *_corners(), *_plateaus(), *_horizons()]
 
 
-def _contract() -> list[Case]:
+def _contract():
     """The odd behaviours of PyTorch, each seen on 24 steps at a rate of 0.1."""
     lr = 0.1
     exponential, inverse = ExponentialLR(lr, 0.9), LambdaLR(lr, fn("1 / (1 + step)"))
@@ -104,8 +106,10 @@ def _contract() -> list[Case]:
         Case(OneCycleLR(lr, 5, pct_start=0.0), 6),
         Case(OneCycleLR(lr, 8, pct_start=1.0), 8),
         Case(OneCycleLR(lr, 20, pct_start=0.7, three_phase=True), 21),
-        Case(ReduceLROnPlateau(lr, patience=1), 7, [1.0, float("nan"), float("nan"), 2.0, 3.0, 0.5]),
-        Case(ReduceLROnPlateau(lr, 'min', 0.999, 0, eps=1e-4), 6, [1.0] * 5),
+        Case(
+            ReduceLROnPlateau(lr, patience=1), 7, [1.0, float("nan"), float("nan"), 2.0, 3.0, 0.5]
+        ),
+        Case(ReduceLROnPlateau(lr, "min", 0.999, 0, eps=1e-4), 6, [1.0] * 5),
     ]
 
 
@@ -166,8 +170,8 @@ def losses(seed: int, number: int, *, nan: float = 0.0, step: float = 0.0) -> li
     return values
 
 
-def _corners() -> list[Case]:
-    """First and last legal values, phases of one step, rates that reach zero, resumed runs, groups."""
+def _corners():
+    """First and last legal values, one-step phases, rates that reach zero, resumed runs, groups."""
     lr = 0.05
     schedules = [
         *[StepLR(lr, n, g) for n, g in [(1, 0.5), (1, 0.0), (7, 1.0), (3, 1.5), (4, -0.5), (-3, 0.5),
@@ -253,7 +257,11 @@ def _corners() -> list[Case]:
 
 def _compositions(lr: float) -> list:
     """Chains and sequences of every kind, deeper than anyone should go."""
-    e, linear, cosine = ExponentialLR(lr, 0.95), LinearLR(lr, 0.1, 1.0, 8), CosineAnnealingLR(lr, 12)
+    e, linear, cosine = (
+        ExponentialLR(lr, 0.95),
+        LinearLR(lr, 0.1, 1.0, 8),
+        CosineAnnealingLR(lr, 12),
+    )
     steps, polynomial = StepLR(lr, 7, 0.5), PolynomialLR(lr, 9, 2.0)
     restarts, lambda_ = CosineAnnealingWarmRestarts(lr, 5, 2), LambdaLR(lr, fn("1 / (1 + step)"))
     multiplicative = MultiplicativeLR(lr, fn("0.9 + 0.01 * (step % 3)"))
@@ -299,7 +307,7 @@ def _compositions(lr: float) -> list:
     ]
 
 
-def _plateaus() -> list[Case]:
+def _plateaus():
     """ReduceLROnPlateau on streams of losses with NaN and ties, in all of its modes."""
     cases = []
     for seed, options in enumerate(
@@ -321,7 +329,10 @@ def _plateaus() -> list[Case]:
                 stream = losses(seed, 79, nan=0.05, step=0.125 * (seed % 2))
                 cases.append(Case(plateau, 80, [m if mode == "min" else -m + 3 for m in stream]))
     negative = [-m for m in losses(99, 79)]
-    cases += [Case(ReduceLROnPlateau(0.1, patience=2, threshold_mode=m), 80, negative) for m in ("rel", "abs")]
+    cases += [
+        Case(ReduceLROnPlateau(0.1, patience=2, threshold_mode=m), 80, negative)
+        for m in ("rel", "abs")
+    ]
     groups = ParamGroups([ReduceLROnPlateau(0.1, patience=2, min_lr=0.01),
                           ReduceLROnPlateau(0.5, patience=2, min_lr=0.001)])  # fmt: skip
     return [*cases, Case(groups, 80, losses(7, 79))]
@@ -351,8 +362,15 @@ def _horizons() -> list[Case]:
         long(SWALR(lr, 0.01, 80_000)),
         long(ChainedScheduler([LinearLR(lr, 0.01, 1.0, 5000), e])),
         long(ChainedScheduler([LinearLR(lr, 0.01, 1.0, 5000), CosineAnnealingLR(lr, LONG)])),
-        long(SequentialLR([LinearLR(lr, 0.01, 1.0, 5000), CosineAnnealingLR(lr, 95_000, 1e-4)], [5000])),
-        long(ReduceLROnPlateau(lr, factor=0.9, patience=20, cooldown=5, min_lr=1e-5), metrics=fn("2 / (1 + 0.001 * step) + 0.0003 * (step * 7919 % 1000)")),
+        long(
+            SequentialLR(
+                [LinearLR(lr, 0.01, 1.0, 5000), CosineAnnealingLR(lr, 95_000, 1e-4)], [5000]
+            )
+        ),
+        long(
+            ReduceLROnPlateau(lr, factor=0.9, patience=20, cooldown=5, min_lr=1e-5),
+            metrics=fn("2 / (1 + 0.001 * step) + 0.0003 * (step * 7919 % 1000)"),
+        ),
     ]
 
 
@@ -383,7 +401,9 @@ def main() -> None:
     SHIPPED.mkdir(exist_ok=True)
     for name, traces in sorted(files.items()):
         if any(trace.torch != TORCH for trace in traces):
-            raise SystemExit(f"The traces are recorded with PyTorch {TORCH}, this is {traces[0].torch}.")
+            raise SystemExit(
+                f"The traces are recorded with PyTorch {TORCH}, this is {traces[0].torch}."
+            )
         save_traces(traces, SHIPPED / f"{name}.jsonl")
 
 

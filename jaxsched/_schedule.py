@@ -15,7 +15,7 @@ derivatives.
 import dataclasses
 import sys
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import jax
 
@@ -77,15 +77,19 @@ class Schedule(Value):
     """
 
     last_epoch = -1
-    fractional = False  # whether a fractional count means something
+    fractional: ClassVar[Any] = False  # whether a fractional count means something
     overwrites = True  # each step replaces the rate: a = 0
     multiplies = False  # each step is a factor: b = 0
     replayed = False  # no closed form for many steps at once
-    own_clock = False  # SequentialLR neither rewinds nor resets it
-    last_clock = None  # the last clock reading that PyTorch computes without an error
-    levels = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
+    own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets it
+    last_clock: ClassVar[Any] = (
+        None  # the last clock reading that PyTorch computes without an error
+    )
+    levels: ClassVar[
+        tuple[str, ...]
+    ] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
 
-    def __call__(self, count):
+    def __call__(self, count: Any) -> jax.Array:
         """The learning rate of optimizer step `count`.
 
         Raises a TypeError for a count that is no integer, a ValueError for one that is
@@ -162,12 +166,11 @@ class Schedule(Value):
         phases = _protocol.play(self)
         plan = tuple(map(_phases.choose, phases))
         horizon = self.horizon()
-        if horizon is not None and _phases.by_steps in plan:
-            if all(map(known, jax.tree.leaves(self))):
-                from ._table import Table
+        numbers_known = all(map(known, jax.tree.leaves(self)))
+        if horizon is not None and _phases.by_steps in plan and numbers_known:
+            from ._table import Table
 
-                table = Table(_phases.replay(self, horizon))
-                return table.plan()
+            return Table(_phases.replay(self, horizon)).plan()
         return plan, self
 
     def rate(self, count, plan: tuple):
@@ -199,6 +202,8 @@ def _caller_level() -> int:
 class Single(Schedule):
     """One of PyTorch's schedulers that continue from the optimizer's own rate."""
 
+    if TYPE_CHECKING:
+        lr: Float  # each subclass states it, as its first field
     initial_lr: Float | None = dataclasses.field(default=None, kw_only=True)
 
     overwrites = False

@@ -1,10 +1,12 @@
 """Schedules in other shapes: as a lookup table, and stepped once an epoch."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import checked
+from ._exact import checked, float_type
 from ._schedule import Schedule
 from ._value import Int
 
@@ -23,10 +25,9 @@ class Table(Schedule):
         if np.ndim(self.rates) < 1 or not np.size(self.rates):
             self.reject("rates", "a list of rates")
 
-    def __call__(self, count):
+    def __call__(self, count: Any) -> jax.Array:
         count = checked(self, count, None)
-        dtype = np.float64 if jax.config.jax_enable_x64 else np.float32
-        rates = jax.lax.convert_element_type(self.rates, dtype)
+        rates = jax.lax.convert_element_type(self.rates, float_type())
         return rates[jnp.minimum(count, len(self.rates) - 1)]
 
     def curve(self, t):
@@ -120,5 +121,3 @@ def per_epoch(schedule: Schedule, steps_per_epoch: int) -> PerEpoch:
     Array([0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
     """
     return PerEpoch(schedule, steps_per_epoch)
-
-

@@ -13,7 +13,6 @@ import numpy as np
 from . import _compose, _cosine, _cycles, _factors, _functions, _plateau
 from ._compose import ParamGroups, singles
 from ._config import Expression, to_config
-from ._schedule import Schedule
 from ._trace import Trace
 from ._value import same
 
@@ -37,7 +36,7 @@ def _group_values(schedule) -> dict[str, Any]:
     """What PyTorch finds in the group: the rates, and the levels a resumed scheduler left there."""
     if isinstance(schedule, _plateau.ReduceLROnPlateau):
         return {"lr": schedule.lr}
-    values = {}
+    values: dict[str, Any] = {}
     lr, initial_lr = schedule.carried() or (None, None)
     for part in singles(schedule):
         if part.last_epoch == -1:
@@ -103,9 +102,7 @@ def _text(value) -> str:
     return f"lambda step: {value.text}" if isinstance(value, Expression) else repr(value)
 
 
-def record(
-    scheduler: Any, num_steps: int, metrics: Sequence[float] | None = None
-) -> Trace:
+def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = None) -> Trace:
     """Steps a live PyTorch scheduler and writes down what it does.
 
     Args:
@@ -132,7 +129,7 @@ def record(
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
         raise ValueError(f"`record(num_steps=...)` must be a positive int, got {num_steps!r}.")
     plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
-    if plateau != (metrics is not None) or (plateau and len(metrics) != num_steps - 1):
+    if plateau != (metrics is not None) or (metrics is not None and len(metrics) != num_steps - 1):
         wanted = f"{num_steps - 1} metrics" if plateau else "None without a ReduceLROnPlateau"
         given = "None" if metrics is None else f"{len(metrics)} metrics"
         raise ValueError(f"`record(metrics=...)` must be {wanted}, got {given}.")
@@ -161,14 +158,14 @@ def _record(scheduler, schedule, num_steps: int, metrics=None, counts=None) -> T
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]
                 rows.append((count, lr, [_momentum(group) for group in groups], closed))
-    kept, lr, momentum, closed_form = (np.array(column) for column in zip(*rows, strict=True))
-    shape = lr.shape if len(groups) > 1 else lr.shape[:1]
+    kept, rates, momentum, closed_form = (np.array(column) for column in zip(*rows, strict=True))
+    shape = rates.shape if len(groups) > 1 else rates.shape[:1]
     return Trace(
         torch=torch.__version__.split("+")[0],
         call=f"{type(scheduler).__name__}(...)" if schedule is None else call_text(schedule),
         optimizer=type(scheduler.optimizer).__name__,
         counts=kept,
-        lr=lr.reshape(shape),
+        lr=rates.reshape(shape),
         momentum=momentum.reshape(shape) if _cycles_momentum(schedule) else None,
         closed_form=None if np.isnan(closed_form).all() else closed_form.reshape(shape),
         metrics=metrics if isinstance(metrics, Expression) else np.array(fed) if fed else None,
@@ -192,7 +189,7 @@ def _momentum(group: dict[str, Any]) -> float:
     return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
 
 
-def _closed_form(scheduler) -> list[float] | None:
+def _closed_form(scheduler) -> Any:
     """The closed form of the CosineAnnealingLR in charge, once it is past T_max."""
     from torch.optim import lr_scheduler
 
@@ -245,7 +242,7 @@ def read(scheduler) -> Any:
     return members[0] if len(members) == 1 else ParamGroups(members)
 
 
-def _read(scheduler, index: int, top: bool = True) -> Schedule | None:
+def _read(scheduler, index: int, top: bool = True) -> Any:
     parts = getattr(scheduler, "_schedulers", None)
     if parts is not None:
         read = [_read(part, index, top=False) for part in parts]

@@ -60,7 +60,7 @@ class Trace:
             return self.lr
         return np.where(np.isnan(self.closed_form), self.lr, self.closed_form)
 
-    def stream(self) -> np.ndarray:
+    def stream(self) -> Any:
         """The metrics, one per step."""
         if isinstance(self.metrics, Expression):
             return _stream(self.metrics, int(self.counts[-1]))
@@ -130,7 +130,9 @@ def save_traces(traces: Iterable[Trace], path: "str | os.PathLike[str]") -> None
                     fields[name] = None if fields[name] is None else _encode(fields[name].tolist())
                 if (trace.counts == np.arange(len(trace.counts))).all():
                     fields["counts"] = len(trace.counts)
-                line = {"jaxsched_trace": FORMAT} | {k: v for k, v in fields.items() if v is not None}
+                line = {"jaxsched_trace": FORMAT} | {
+                    k: v for k, v in fields.items() if v is not None
+                }
                 file.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
         os.replace(temporary, path)
     finally:
@@ -162,7 +164,7 @@ def _parse(line: str, where: str) -> Trace:
         raise ValueError(f"{where}: trace format {version!r}, this jaxsched reads {FORMAT}")
     try:
         if isinstance(fields["counts"], int):
-            fields["counts"] = list(range(fields["counts"]))
+            fields["counts"] = list(range(min(fields["counts"], len(fields["lr"]) + 1)))
         for name in _ARRAYS:
             if isinstance(fields.get(name), str):
                 fields[name] = Expression(fields[name])
@@ -170,18 +172,29 @@ def _parse(line: str, where: str) -> Trace:
                 fields[name] = np.array(_decode(fields[name]), np.float64)
         fields["counts"] = fields["counts"].astype(np.int64)
         trace = Trace(**fields)
-        shapes = {x.shape for x in (trace.lr, trace.momentum, trace.closed_form) if x is not None}
-        fine = len(shapes) == 1 and trace.lr.ndim in (1, 2) and trace.lr.size
-        fine = fine and trace.lr.shape[0] == len(trace.counts) and np.isfinite(trace.lr).all()
-        fine = fine and all(isinstance(x, str) for x in (trace.torch, trace.call, trace.optimizer))
-        fine = fine and (np.diff(trace.counts) > 0).all() and trace.counts[0] >= 0
-        if isinstance(trace.metrics, np.ndarray):
-            fine = fine and trace.metrics.shape == (trace.counts[-1],)
+        if _is_sound(trace):
+            return trace
     except (KeyError, TypeError, ValueError, OverflowError):
-        fine = False
-    if not fine:
-        raise ValueError(f"{where}: a damaged trace (fields missing or of the wrong shape)")
-    return trace
+        pass
+    raise ValueError(f"{where}: a damaged trace (fields missing or of the wrong shape)")
+
+
+def _is_sound(trace: Trace) -> bool:
+    shapes = {x.shape for x in (trace.lr, trace.momentum, trace.closed_form) if x is not None}
+    steps = len(trace.counts)
+    return bool(
+        len(shapes) == 1
+        and trace.lr.ndim in (1, 2)
+        and trace.lr.size
+        and trace.lr.shape[0] == steps
+        and np.isfinite(trace.lr).all()
+        and all(isinstance(x, str) for x in (trace.torch, trace.call, trace.optimizer))
+        and (np.diff(trace.counts) > 0).all()
+        and trace.counts[0] >= 0
+        and (
+            not isinstance(trace.metrics, np.ndarray) or trace.metrics.shape == (trace.counts[-1],)
+        )
+    )
 
 
 def _encode(value):
@@ -243,7 +256,8 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
     >>> trace = Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",
     ...               np.arange(3), np.array([0.1, 0.05, 0.025]))
     >>> print(compare(jaxsched.ExponentialLR(0.1, gamma=0.5), trace))
-    matches PyTorch: 3 steps in float32, worst 0.2 ULP at step 0 (lr 0.10000000149011612, PyTorch 0.1)
+    matches PyTorch: 3 steps in float32, worst 0.2 ULP at step 0
+    (lr 0.10000000149011612, PyTorch 0.1)
     """
     results = [_measure("lr", _rates(schedule, trace), trace.reference, trace.counts)]
     if trace.momentum is not None:
@@ -274,7 +288,9 @@ def _rate(schedule, trace: Trace) -> np.ndarray:
     if not isinstance(schedule, ReduceLROnPlateau):
         return at_counts(schedule, trace.counts)
     if trace.metrics is None:
-        raise ValueError("`compare(trace=...)` must hold metrics for a ReduceLROnPlateau, got none.")
+        raise ValueError(
+            "`compare(trace=...)` must hold metrics for a ReduceLROnPlateau, got none."
+        )
     states = [schedule.init()]
     metrics = trace.stream()
     if len(metrics) > 1000:

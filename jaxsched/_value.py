@@ -11,7 +11,7 @@ import math
 import numbers
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -45,7 +45,9 @@ def is_zero(value: Any) -> bool:
 
 @typing.dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
 class Value:
-    """An immutable record of hyperparameters: compares by value, prints as the call that made it."""
+    """An immutable record of numbers: compares by value, prints as the call that made it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

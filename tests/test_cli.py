@@ -85,7 +85,9 @@ def test_import_needs_neither_torch_nor_rich_nor_flax():
         "import sys, jax, optax; before = set(sys.modules); import jaxsched;"
         "print(sorted({'torch', 'rich', 'flax', 'matplotlib'} & (set(sys.modules) - before)))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
 
     assert result.stdout.strip() == "[]", result.stderr
 

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import LR, SCHEDULES, InverseSquareRoot
 
 import jaxsched as js
+from examples import LR, SCHEDULES, InverseSquareRoot
 from jaxsched.__main__ import main
 from jaxsched._config import Expression
 from jaxsched._trace import shipped
@@ -17,7 +17,8 @@ from jaxsched._trace import shipped
 WRITABLE = {
     name: schedule
     for name, schedule in SCHEDULES.items()
-    if name not in ("LambdaLR", "MultiplicativeLR", "CyclicLR-function", "chain-overwritten", "table")
+    if name
+    not in ("LambdaLR", "MultiplicativeLR", "CyclicLR-function", "chain-overwritten", "table")
 }
 OTHERS = {
     "plateau": js.ReduceLROnPlateau(LR, "max", patience=3, min_lr=0.01),
@@ -34,7 +35,9 @@ def test_a_config_goes_through_json_and_back(schedule):
 
 
 def test_a_config_of_arrays():
-    schedule = js.SequentialLR([js.StepLR(np.float64(LR), 3), js.StepLR(LR, jnp.int32(3))], jnp.array([4]))
+    schedule = js.SequentialLR(
+        [js.StepLR(np.float64(LR), 3), js.StepLR(LR, jnp.int32(3))], jnp.array([4])
+    )
 
     config = json.loads(json.dumps(js.to_config(schedule)))
 
@@ -76,14 +79,16 @@ def test_an_expression_is_the_same_traced_and_not(text):
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         traced = jax.jit(jax.vmap(expression))(jnp.arange(8))
 
-    np.testing.assert_allclose(traced, [expression(step) for step in range(8)], rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(
+        traced, [expression(step) for step in range(8)], rtol=1e-14, atol=1e-15
+    )
     assert expression == Expression(text)
 
 
 @pytest.mark.parametrize("text", ["__import__('os')", "step.real", "lambda: 1", "[step]", "x", "step + ",
                                   "max()", "'a'", "exp(x=1)", "1 if step < 3 < 5 else 0", "True and step"])  # fmt: skip
 def test_an_expression_is_no_python(text):
-    with pytest.raises(ValueError, match="column|may not hold"):
+    with pytest.raises(ValueError, match=r"column|may not hold"):
         Expression(text)
 
 
@@ -100,7 +105,11 @@ def test_a_trace_goes_to_disk_and_back(tmp_path):
                 assert (a is None) == (b is None)
                 if a is not None:
                     assert a.tobytes() == b.tobytes()
-            assert (again.call, again.torch, again.schedule) == (trace.call, trace.torch, trace.schedule)
+            assert (again.call, again.torch, again.schedule) == (
+                trace.call,
+                trace.torch,
+                trace.schedule,
+            )
     assert [path.name for path in tmp_path.iterdir()] == ["trace.jsonl"]
 
 

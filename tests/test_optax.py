@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from examples import LR, SCHEDULES, SINGLES
 from flax.training.train_state import TrainState
 
 import jaxsched as js
+from examples import LR, SCHEDULES, SINGLES
 from jaxsched import current_lr, fast_forward
 
 
@@ -112,7 +112,9 @@ INJECTED = optax.inject_hyperparams(optax.sgd)(learning_rate=E)
 HOLDERS = {
     "alone": INJECTED,
     "chained": optax.chain(optax.clip_by_global_norm(9.0), INJECTED),
-    "partitioned": optax.partition({"a": INJECTED, "b": optax.sgd(0.1)}, {"backbone": "a", "head": "b"}),
+    "partitioned": optax.partition(
+        {"a": INJECTED, "b": optax.sgd(0.1)}, {"backbone": "a", "head": "b"}
+    ),
     "masked": optax.masked(INJECTED, {"backbone": True, "head": False}),
     "if finite": optax.apply_if_finite(INJECTED, 3),
 }

@@ -148,7 +148,9 @@ def test_rates_are_finite_numbers(build, name, value, error):
 
 
 def test_a_negative_rate():
-    with pytest.raises(ValueError, match=r"`StepLR\(lr=\.\.\.\)` must be a number from 0 up, got -0\.1"):
+    with pytest.raises(
+        ValueError, match=r"`StepLR\(lr=\.\.\.\)` must be a number from 0 up, got -0\.1"
+    ):
         js.StepLR(-0.1, 3)
 
 
@@ -157,7 +159,9 @@ def test_a_negative_rate():
                                           (np.float32(3), TypeError), (jnp.ones(2), TypeError),
                                           ("3", TypeError), (None, TypeError), (True, TypeError),
                                           ([1, 2], TypeError), (1j, TypeError)])  # fmt: skip
-@pytest.mark.parametrize("schedule", [E, js.SequentialLR([E, E], [3]), js.per_epoch(E, 3), js.tabulate(E, 9)])
+@pytest.mark.parametrize(
+    "schedule", [E, js.SequentialLR([E, E], [3]), js.per_epoch(E, 3), js.tabulate(E, 9)]
+)
 def test_counts(schedule, count, error):
     with pytest.raises(error, match="count"):
         schedule(count)
@@ -259,7 +263,9 @@ def test_a_function_that_cannot_be_traced_is_tabulated():
         js.CyclicLR(0.0, 1.0, 2, scale_fn=halves, total_steps=20)(np.arange(7)),
         [0.0, 0.25, 0.5, 0.25, 0.0, 0.25, 0.5],
     )
-    chain = js.ChainedScheduler([js.LambdaLR(1.0, halves), js.ExponentialLR(1.0, 0.5)], total_steps=5)
+    chain = js.ChainedScheduler(
+        [js.LambdaLR(1.0, halves), js.ExponentialLR(1.0, 0.5)], total_steps=5
+    )
     np.testing.assert_array_equal(chain(np.arange(5)), [0.5, 0.25, 0.25, 0.125, 0.125])
 
 
@@ -293,7 +299,6 @@ def test_no_closed_form_warns_where_it_is_built(build):
         warnings.simplefilter("error")
         schedule(np.arange(5))
 
-
         dataclasses.replace(schedule, total_steps=10)
 
 
@@ -302,16 +307,19 @@ def test_the_loop_gives_the_rates_of_the_table():
         with pytest.warns(UserWarning):
             schedule = build()
 
-
         table = dataclasses.replace(schedule, total_steps=12)
-        np.testing.assert_allclose(schedule(np.arange(12)), table(np.arange(12)), rtol=1e-7, atol=1e-17)
+        np.testing.assert_allclose(
+            schedule(np.arange(12)), table(np.arange(12)), rtol=1e-7, atol=1e-17
+        )
         assert table(50) == table(11)
 
 
 CLOSED_FORMS = [
     lambda: js.SequentialLR([E, js.SWALR(LR, 0.05), js.CosineAnnealingLR(LR, 5, 0.01)], [3, 9]),
     lambda: js.ChainedScheduler([E, js.StepLR(LR, 3), js.LinearLR(LR), js.PolynomialLR(LR)]),
-    lambda: js.ChainedScheduler([js.CosineAnnealingLR(LR, 5, 0.1), js.LambdaLR(LR, lambda s: 1.0), E]),
+    lambda: js.ChainedScheduler(
+        [js.CosineAnnealingLR(LR, 5, 0.1), js.LambdaLR(LR, lambda s: 1.0), E]
+    ),
     lambda: js.ChainedScheduler([E, js.CosineAnnealingWarmRestarts(LR, 5), js.SWALR(LR, 0.1)]),
     lambda: js.ChainedScheduler([E, js.CyclicLR(0.1, 0.2)]),
     lambda: js.ChainedScheduler([js.OneCycleLR(0.2, 90), js.CosineAnnealingLR(LR, 5, 0.1)]),

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import LR, SCHEDULES, SINGLES, decay
 
 import jaxsched as js
+from examples import LR, SCHEDULES, SINGLES, decay
 
 COUNTS = np.arange(20)
 
@@ -30,7 +30,9 @@ def schedule(request):
 def shard_mapped(schedule, counts):
     mesh = jax.make_mesh((1,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
     spec = jax.sharding.PartitionSpec("i")
-    return jax.jit(jax.shard_map(schedule.__call__, mesh=mesh, in_specs=spec, out_specs=spec))(counts)
+    return jax.jit(jax.shard_map(schedule.__call__, mesh=mesh, in_specs=spec, out_specs=spec))(
+        counts
+    )
 
 
 def exported(schedule, counts):
@@ -61,7 +63,9 @@ def test_every_transformation_gives_the_same_rates(schedule, transform):
 
     assert actual.dtype == expected.dtype
     # A schedule that travels as an argument carries float32 hyperparameters.
-    np.testing.assert_allclose(actual, expected, rtol=2e-5 if transform is TRANSFORMS["argument"] else 1e-7)
+    np.testing.assert_allclose(
+        actual, expected, rtol=2e-5 if transform is TRANSFORMS["argument"] else 1e-7
+    )
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32"])
@@ -149,15 +153,21 @@ def test_derivatives_are_those_of_the_curve(name, field, count):
     np.testing.assert_allclose(single, slope, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["chain", "chain-wave", "chain-table", "sequence", "sequence-nested"])
+@pytest.mark.parametrize(
+    "name", ["chain", "chain-wave", "chain-table", "sequence", "sequence-nested"]
+)
 def test_derivatives_of_compositions(name):
     schedule = SCHEDULES[name]
     leaves, treedef = jax.tree.flatten(schedule)
-    floats = [i for i, leaf in enumerate(leaves) if isinstance(leaf, float) and leaf not in (0.0, 1.0)]
+    floats = [
+        i for i, leaf in enumerate(leaves) if isinstance(leaf, float) and leaf not in (0.0, 1.0)
+    ]
 
     def total(values):
         changed = dict(zip(floats, values, strict=True))
-        schedule = jax.tree.unflatten(treedef, [changed.get(i, leaf) for i, leaf in enumerate(leaves)])
+        schedule = jax.tree.unflatten(
+            treedef, [changed.get(i, leaf) for i, leaf in enumerate(leaves)]
+        )
         return jax.vmap(schedule)(jnp.arange(17)).sum()
 
     with jax.enable_x64(True):
@@ -209,7 +219,9 @@ def test_vmap_over_a_batched_schedule():
 
 
 def test_a_batched_schedule_is_not_called_by_mistake():
-    with pytest.raises(ValueError, match=r"`StepLR\(gamma=\.\.\.\)` must be a scalar.*\(2,\).*vmap"):
+    with pytest.raises(
+        ValueError, match=r"`StepLR\(gamma=\.\.\.\)` must be a scalar.*\(2,\).*vmap"
+    ):
         js.StepLR(LR, 3, jnp.array([0.5, 0.9]))(4)
 
 
