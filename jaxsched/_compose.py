@@ -11,15 +11,15 @@ from . import _protocol
 from ._functions import check_total_steps
 from ._plateau import ReduceLROnPlateau
 from ._schedule import Schedule
-from ._value import Value, known, static
+from ._value import Value, concrete, static
 
 
 class _Composite(Schedule):
     """Schedules that share one rate."""
 
     def __post_init__(self):
-        if not isinstance(self.schedulers, tuple):
-            object.__setattr__(self, "schedulers", tuple(self.schedulers))
+        if not isinstance(self.schedulers, list | tuple):
+            self.reject("schedulers", "a list of schedules", TypeError)
         super().__post_init__()
 
     def validate(self):
@@ -46,7 +46,7 @@ class _Composite(Schedule):
         carried = [part.carried() for part in singles(self) if part.carried()]
         rates = [(lr, lr if initial is None else initial) for lr, initial in carried]
         for index, name in enumerate(("lr", "initial_lr")):
-            values = [rate[index] for rate in rates if known(rate[index])]
+            values = [x for rate in rates for x in concrete(rate[index])]
             if any(value != values[0] for value in values):
                 raise ValueError(
                     f"`{type(self).__name__}(schedulers=...)` must agree on `{name}`, got {values}."
@@ -143,6 +143,8 @@ class SequentialLR(_Composite):
     def __post_init__(self):
         milestones = self.milestones
         if not hasattr(milestones, "dtype"):
+            if not isinstance(milestones, list | tuple):
+                self.reject("milestones", "a list of counts, or an integer array", TypeError)
             milestones = tuple(milestones)
             if any(isinstance(m, jax.Array) for m in milestones):
                 milestones = jnp.stack(milestones)
@@ -159,11 +161,10 @@ class SequentialLR(_Composite):
         number = len(self.schedulers) - 1
         if np.shape(milestones)[-1:] != (number,) and self.schedulers:
             self.reject("milestones", f"{number} counts, one less than `schedulers`")
-        if isinstance(milestones, np.ndarray):
-            milestones = milestones.tolist() if milestones.ndim == 1 else []
-        if not hasattr(milestones, "dtype"):
-            ordered = all(isinstance(m, (int, np.integer)) and m >= 0 for m in milestones)
-            if not ordered or sorted(milestones) != list(milestones):
+        counts = concrete(milestones) if self.swept else list(milestones)
+        if np.ndim(milestones) == 1:
+            whole = all(isinstance(m, int | np.integer) and type(m) is not bool for m in counts)
+            if not whole or any(m < 0 for m in counts) or sorted(counts) != counts:
                 self.reject("milestones", "whole counts from 0 up, in order")
         if not self.swept:
             object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
@@ -213,7 +214,8 @@ class ParamGroups(Value):
     schedules: Sequence[Schedule | ReduceLROnPlateau]
 
     def __post_init__(self):
-        object.__setattr__(self, "schedules", tuple(self.schedules))
+        if not isinstance(self.schedules, list | tuple):
+            self.reject("schedules", "a list of schedules", TypeError)
         super().__post_init__()
 
     def validate(self):

@@ -102,6 +102,8 @@ def _encode(value: Any, where: str) -> Any:
         array = np.asarray(value)
     except Exception as error:
         raise TypeError(f"`{where}` must be known for a config, got {value!r}.") from error
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(np.float64)
     if not np.issubdtype(array.dtype, np.number):
         raise TypeError(f"`{where}` is a Python function, which a config cannot hold: {value!r}.")
     return (

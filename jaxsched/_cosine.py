@@ -114,11 +114,7 @@ class CosineAnnealingWarmRestarts(Single):
     last_epoch: int = static(default=-1)
 
     overwrites = True
-
-    def __post_init__(self):
-        if isinstance(self.eta_min, str):  # PyTorch checks the type of this one
-            self.reject("eta_min", "a number")
-        super().__post_init__()
+    checked_by_value = ("eta_min",)
 
     def validate(self):
         super().validate()
@@ -197,6 +193,7 @@ class SWALR(Single):
 
     own_clock = True
     levels = ("swa_lr",)
+    checked_by_value = ("anneal_epochs",)
 
     def validate(self):
         super().validate()

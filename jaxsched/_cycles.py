@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
+from ._exact import power_of
 from ._functions import call, check_function, check_total_steps
 from ._schedule import Schedule
 from ._value import Float, Int, Number, evolve, known, static
@@ -115,6 +116,8 @@ class CyclicLR(_Cycling):
     last_epoch: int = static(default=-1)
     total_steps: int | None = static(default=None, kw_only=True)
 
+    checked_by_value = ("step_size_up", "step_size_down")
+
     def validate(self):
         if self.scale_fn is not None:
             check_function(self, "scale_fn")
@@ -170,7 +173,7 @@ class CyclicLR(_Cycling):
             return 1.0
         if self.mode == "triangular2":
             return jnp.exp2(1 - cycle)
-        return jnp.power(jnp.asarray(self.gamma, jnp.float64), jnp.asarray(t, jnp.float64))
+        return power_of(self.gamma, t)
 
     def _last_cycle(self) -> int | None:
         """The last cycle to tabulate `scale_fn` for."""
@@ -239,6 +242,7 @@ class OneCycleLR(_Cycling):
     last_epoch: int = static(default=-1)
 
     levels = ("max_lr", "div_factor", "final_div_factor")
+    checked_by_value = ("epochs", "steps_per_epoch")
 
     def validate(self):
         lengths = (
@@ -253,8 +257,9 @@ class OneCycleLR(_Cycling):
             self.require(
                 name, lambda n: isinstance(n, (int, np.integer)) and n > 0, "a positive int"
             )
+        floats = float | np.floating
         self.require(
-            "pct_start", lambda x: isinstance(x, float) and 0 <= x <= 1, "a float from 0 to 1"
+            "pct_start", lambda x: isinstance(x, floats) and 0 <= x <= 1, "a float from 0 to 1"
         )
         if self.anneal_strategy not in ("cos", "linear"):
             self.reject("anneal_strategy", "'cos' or 'linear'")
@@ -273,7 +278,9 @@ class OneCycleLR(_Cycling):
     def last_clock(self):
         """The last step that PyTorch computes: it divides by 0 in a last phase of no length."""
         begin, end = self._ends()[-2:]
-        return end if known(begin) and begin == end else self.length
+        if known(begin) and known(end):
+            return end if begin == end else self.length
+        return jnp.where(begin == end, end, self.length)
 
     def past_end(self, count):
         return (
@@ -306,8 +313,7 @@ class OneCycleLR(_Cycling):
     def _along(self, t, initial, top, final):
         ends = self._ends()
         levels = [initial, top, *([initial] if self.three_phase else []), final]
-        last = jnp.where(ends[-2] == ends[-1], ends[-1], self.length)
-        t = jnp.where(t > last, ends[-1], t)
+        t = jnp.where(t > self.last_clock, ends[-1], t)
         value = None
         for begin, end, low, high in reversed(
             list(zip(ends, ends[1:], levels, levels[1:], strict=False))

@@ -27,8 +27,11 @@ def evaluate(schedule, count):
     count = checked(schedule, count, prepared.last_count)
     dtype = float_type()
     if prepared.leaves is None:
-        return _differentiable(prepared.static._replace(dtype=dtype), prepared.arrays, count)
-    if isinstance(count, jax.core.Tracer) and np.issubdtype(count.dtype, np.floating):
+        static = prepared.static._replace(dtype=dtype)
+        if isinstance(count, np.ndarray):  # int64 and float64 are rounded outside of x64
+            static, count = static._replace(exact_count=_Count(count)), np.int32(0)
+        return _differentiable(static, prepared.arrays, count)
+    if isinstance(count, jax.core.Tracer) and jnp.issubdtype(count.dtype, jnp.floating):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
     with jax.enable_x64(True):
@@ -48,6 +51,21 @@ class _Static(NamedTuple):
     dtype: Any = None
     fixed: tuple = ()  # exact Python numbers, None where an array goes
     wrt: tuple[int, ...] = ()  # the arguments to differentiate with respect to, one after another
+    exact_count: "_Count | None" = None  # a count that is known
+
+
+class _Count:
+    """A NumPy count, compared by value."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+        self.key = (array.dtype, array.shape, array.tobytes())
+
+    def __eq__(self, other):
+        return self.key == other.key
+
+    def __hash__(self):
+        return hash(self.key)
 
 
 class _Prepared(NamedTuple):
@@ -80,7 +98,7 @@ def _prepare(schedule) -> _Prepared:
 
 
 def _wide(x) -> type:
-    return np.int64 if np.issubdtype(np.result_type(x), np.integer) else np.float64
+    return np.int64 if jnp.issubdtype(jnp.result_type(x), jnp.integer) else np.float64
 
 
 @functools.partial(jax.jit, static_argnums=0, inline=True)
@@ -109,6 +127,25 @@ def _round(rate, dtype):
     return jax.lax.convert_element_type(rate, dtype)
 
 
+@jax.custom_jvp
+def power_of(base, exponent):
+    """base ** exponent in float64, with derivatives that are right at 0 too."""
+    base, exponent = jnp.asarray(base, np.float64), jnp.asarray(exponent, np.float64)
+    # XLA gives 1 where a power of 0 is tiny.
+    return jnp.where((base == 0.0) & (exponent > 0.0), 0.0, jnp.power(base, exponent))
+
+
+@power_of.defjvp
+def _power_rule(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    z = power_of(x, y)
+    slope = jnp.where(y == 0, 0.0, y * power_of(x, jnp.where(y == 0, 1.0, y - 1.0)))
+    total = slope * dx if dx.dtype != jax.dtypes.float0 else jnp.zeros_like(z)
+    if dy.dtype != jax.dtypes.float0:
+        total = total + z * jnp.log(jnp.where(x == 0, 1.0, jnp.abs(x))) * dy
+    return z, total
+
+
 def with_count(leaf, count):
     """The same number, as one that varies with the count.
 
@@ -126,13 +163,14 @@ def _differentiable(static: _Static, arrays, count):
     with jax.enable_x64(True):
         rest = iter(arrays)
         leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in static.fixed]
-        return _round(_run(static._replace(dtype=None), leaves, count), static.dtype)
+        count = count if static.exact_count is None else static.exact_count.array
+        plain = static._replace(dtype=None, exact_count=None)
+        return _round(_run(plain, leaves, count), static.dtype)
 
 
 def _rule(static: _Static, primals, tangents):
     arrays, count = primals
     rate = _differentiable(static, arrays, count)
-    order = len(static.wrt)
     slots = [i for i, x in enumerate(static.fixed) if x is None] + [len(static.fixed)]
     total = jnp.zeros_like(rate)
     for slot, array, tangent in zip(
@@ -143,7 +181,8 @@ def _rule(static: _Static, primals, tangents):
         slope = _differentiable(static._replace(wrt=(*static.wrt, slot)), arrays, count)
         tangent = jax.lax.convert_element_type(tangent, rate.dtype)
         if array is count:
-            tangent = jnp.reshape(tangent, jnp.shape(count) + (1,) * order)
+            extra = slope.ndim - jnp.ndim(count)
+            tangent = jnp.reshape(tangent, jnp.shape(count) + (1,) * extra)
             total = total + slope * tangent
         else:
             total = total + jnp.tensordot(slope, tangent, axes=np.ndim(array))
@@ -163,20 +202,20 @@ def checked(schedule, count, last_count: int | None):
     traced = isinstance(count, jax.core.Tracer)
     if not isinstance(count, jax.Array):
         count = np.asarray(count)
-    if np.issubdtype(count.dtype, np.floating) and schedule.fractional:
-        pass
-    elif not np.issubdtype(count.dtype, np.integer):
+    fractional = jnp.issubdtype(count.dtype, jnp.floating)
+    if not (fractional and schedule.fractional) and not jnp.issubdtype(count.dtype, jnp.integer):
         raise TypeError(
             f"`{name}(...)(count)` takes an integer step count, got {count!r}"
             f" of dtype {count.dtype}."
         )
-    if traced:
-        if last_count is not None:
-            count = in_range(count, last_count, schedule.past_end(last_count + 1))
-    elif count.size:
-        values = np.asarray(count)
-        if not values.min() >= 0:
-            raise ValueError(f"`{name}(...)(count)` takes counts from 0 up, got {values.min()}.")
-        if last_count is not None and values.max() > last_count:
+    if not traced and count.size:
+        values = np.asarray(count).astype(np.float64 if fractional else np.int64)
+        if not (values.min() >= 0 and np.isfinite(values).all()):
+            wrong = values[~((values >= 0) & np.isfinite(values))].flat[0]
+            raise ValueError(f"`{name}(...)(count)` takes counts from 0 up, got {wrong}.")
+        if known(last_count) and values.max() > last_count:
             raise ValueError(schedule.past_end(int(values.max())))
+    if last_count is not None and (traced or not known(last_count)):
+        end = f"past step {last_count}" if known(last_count) else "past its end"
+        count = in_range(count, last_count, f"Tried to step `{name}` {end}.")
     return count

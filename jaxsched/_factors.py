@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._exact import power_of
 from ._schedule import IDENTITY, Affine, Multiplying
 from ._value import Float, Int, Number, is_zero, known, static
 
@@ -47,7 +48,7 @@ class StepLR(Multiplying):
         self.require("step_size", lambda n: n != 0, "a number of steps other than 0")
 
     def scale(self, s, t):
-        return _power(self.gamma, self.drops(t) - self.drops(s))
+        return power_of(self.gamma, self.drops(t) - self.drops(s))
 
     def drops(self, t):
         """How many of the clock readings 1, ..., t are whole multiples of `step_size`."""
@@ -86,7 +87,7 @@ class MultiStepLR(Multiplying):
     last_epoch: int = static(default=-1)
 
     def __post_init__(self):
-        if not hasattr(self.milestones, "dtype"):
+        if not np.ndim(self.milestones) or not hasattr(self.milestones, "dtype"):
             try:
                 object.__setattr__(self, "milestones", tuple(self.milestones))
             except TypeError:
@@ -94,10 +95,10 @@ class MultiStepLR(Multiplying):
         super().__post_init__()
 
     def scale(self, s, t):
-        return _power(self.gamma, self.passed(t) - self.passed(s))
+        return power_of(self.gamma, self.passed(t) - self.passed(s))
 
     def restart(self, t) -> Affine:
-        return Affine(0, self.base * _power(self.gamma, self.passed(t)))
+        return Affine(0, self.base * power_of(self.gamma, self.passed(t)))
 
     def passed(self, t):
         """How many milestones are at or before clock `t`."""
@@ -243,7 +244,7 @@ class ExponentialLR(Multiplying):
     last_epoch: int = static(default=-1)
 
     def scale(self, s, t):
-        return _power(self.gamma, t - s)
+        return power_of(self.gamma, t - s)
 
     def start(self, t) -> Affine:
         return IDENTITY
@@ -286,14 +287,14 @@ class PolynomialLR(Multiplying):
         self.require("power", lambda p: p >= 0 or not ends, "from 0 up")
 
     def scale(self, s, t):
-        return _power(_ratio(self.left(t), self.left(s)), self.power)
+        return power_of(_ratio(self.left(t), self.left(s)), self.power)
 
     def start(self, t) -> Affine:
         return IDENTITY
 
     def restart(self, t) -> Affine:
         left = jnp.where(self.total_iters < 0, 0.0, 1.0)
-        return Affine(0, self.base * _power(left, self.power))
+        return Affine(0, self.base * power_of(left, self.power))
 
     def forbids(self, move, t):
         at_zero = move == "restart" or (move == "step" and t == 0)
@@ -304,15 +305,9 @@ class PolynomialLR(Multiplying):
         return jnp.where(self.total_iters > 0, 1.0 - last / self.total_iters, 1.0)
 
 
-def _power(base, exponent):
-    base, exponent = jnp.asarray(base, jnp.float64), jnp.asarray(exponent, jnp.float64)
-    # XLA gives 1 where a power of 0 is tiny.
-    return jnp.where((base == 0.0) & (exponent > 0.0), 0.0, jnp.power(base, exponent))
-
-
 def _ratio(now, then):
     """now / then, and 1 where both are the same: a rate that has reached 0 stays there."""
-    return jnp.where(now == then, 1.0, now / then)
+    return jnp.where((now == 0.0) & (then == 0.0), 1.0, now / then)
 
 
 def _first_whole_multiple(size: Int | Float):

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import numbers
 from collections.abc import Callable
 
 import jax
@@ -125,7 +126,7 @@ class MultiplicativeLR(Single):
 def check_total_steps(schedule) -> None:
     if schedule.total_steps is not None:
         schedule.require(
-            "total_steps", lambda n: isinstance(n, int) and n > 0, "a positive int or None"
+            "total_steps", lambda n: type(n) is int and n > 0, "a positive int or None"
         )
 
 
@@ -136,14 +137,35 @@ def check_function(schedule, name: str) -> None:
         schedule.reject(name, "one function (ParamGroups takes a schedule per group)", TypeError)
     if not callable(function):
         schedule.reject(name, "a function of the step", TypeError)
-    cells = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
-    for variable, value in cells.items():
-        if isinstance(value, jax.core.Tracer):
-            raise TypeError(
-                f"`{type(schedule).__name__}({name}=...)` closes over the traced value"
-                f" `{variable}`. Make it a field of a `jaxsched.Schedule` subclass, whose `curve`"
-                " may then use it and is differentiated with respect to it."
-            )
+    if _holds_tracer(function):
+        raise TypeError(
+            f"`{type(schedule).__name__}({name}=...)` closes over a traced value. Make it a field"
+            " of a `jaxsched.Schedule` subclass, whose `curve` may then use it and is"
+            " differentiated with respect to it."
+        )
+
+
+def _holds_tracer(thing, depth: int = 4) -> bool:
+    """Whether a traced value is in reach of a function: its closure, defaults, attributes."""
+    if isinstance(thing, jax.core.Tracer):
+        return True
+    if depth == 0:
+        return False
+    held: list = []
+    if isinstance(thing, functools.partial):
+        held = [thing.func, *thing.args, *thing.keywords.values()]
+    elif inspect.isfunction(thing):
+        cells = inspect.getclosurevars(thing).nonlocals.values()
+        held = [*cells, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+    elif inspect.ismethod(thing):
+        held = [thing.__self__, thing.__func__]
+    elif isinstance(thing, dict):
+        held = list(thing.values())
+    elif isinstance(thing, list | tuple):
+        held = list(thing)
+    elif callable(thing) and not inspect.isclass(thing):
+        held = list(getattr(thing, "__dict__", {}).values())
+    return any(_holds_tracer(item, depth - 1) for item in held)
 
 
 def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
@@ -153,14 +175,19 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
         begun = schedule.last_epoch + 1
         table = tabulated(function, first, horizon or begun + schedule.total_steps)
         needed = table[max(first, begun) - first + (not schedule.overwrites) :]
-        if np.isnan(table[t] if isinstance(t, int) and t < len(table) else needed).any():
+        if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():
             raise ValueError(
                 f"`{type(schedule).__name__}({name}=...)` must be a number at every step of the"
-                " table, got a NaN or a division by zero."
+                " table, got a NaN, an infinity or a division by zero."
             )
         return jnp.asarray(table)[jnp.clip(t - first, 0, len(table) - 1)]
     try:
-        return jnp.asarray(function(t), jnp.float64)
+        value = function(t)
+        if isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not jnp.ndim(value)):
+            return jnp.asarray(value, jnp.float64)
+        raise TypeError(
+            f"`{type(schedule).__name__}({name}=...)` must give one number, got {value!r}."
+        )
     except (
         jax.errors.ConcretizationTypeError,
         jax.errors.TracerArrayConversionError,
@@ -179,6 +206,7 @@ def tabulated(function, first: int, end: int) -> np.ndarray:
     """The function's values at first, ..., end - 1; NaN where it divides by zero."""
     values = np.full(end - first, np.nan)
     for index in range(end - first):
-        with contextlib.suppress(ZeroDivisionError):  # Not every table is used from its start.
+        # Not every table is used from its start, where a function may divide by zero.
+        with contextlib.suppress(ZeroDivisionError), jax.ensure_compile_time_eval():
             values[index] = float(function(first + index))
     return values

@@ -55,7 +55,7 @@ def _injects(node: Any) -> bool:
     return "learning_rate" in getattr(node, "hyperparams", ())
 
 
-_COUNTS = ("count", "gradient_step")
+_FIRST = {"count": 0, "gradient_step": 0, "step_count": 1}  # what each starts from
 
 
 def fast_forward(opt_state: Any, count: int) -> Any:
@@ -80,23 +80,37 @@ def fast_forward(opt_state: Any, count: int) -> Any:
     Array([-0.0125], dtype=float32)
     """
     python_int = isinstance(count, int) and not isinstance(count, bool)
-    if not (python_int or jnp.issubdtype(getattr(count, "dtype", object), jnp.integer)):
+    scalar = jnp.issubdtype(getattr(count, "dtype", object), jnp.integer) and not jnp.ndim(count)
+    if not (python_int or scalar):
         raise TypeError(f"`fast_forward(count=...)` must be an integer, got {count!r}.")
-    if not isinstance(count, jax.core.Tracer) and count < 0:
-        raise ValueError(f"`fast_forward(count=...)` must be from 0 up, got {count}.")
+    if not isinstance(count, jax.core.Tracer) and not 0 <= count < 2**31:
+        raise ValueError(f"`fast_forward(count=...)` must be from 0 to 2**31 - 1, got {count}.")
+    if hasattr(opt_state, "opt_state"):
+        raise TypeError(
+            "`fast_forward(opt_state=...)` must be the optimizer's state alone, got"
+            f" {type(opt_state).__name__}: pass its `opt_state`."
+        )
     changed = []
 
     def change(path, leaf):
-        keys = [key.name for key in path if isinstance(key, jax.tree_util.GetAttrKey)]
-        name = keys[-1] if keys and keys[-1] != "value" else (keys[-2:] or [None])[0]
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.integer) or jnp.ndim(leaf):
+        if _counts_metrics(leaf) or jnp.ndim(leaf):
             return leaf
-        if name in _COUNTS:
+        keys = [getattr(key, "name", getattr(key, "key", None)) for key in path]
+        named = [key for key in keys if isinstance(key, str) and key != "value"]
+        name = named[-1] if named else None
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.integer):
+            return leaf
+        if name in _FIRST:
             changed.append(name)
-            return jnp.full_like(leaf, count)
+            return jnp.full_like(leaf, count + _FIRST[name])
         return jnp.zeros_like(leaf) if name == "mini_step" else leaf
 
-    state = jax.tree_util.tree_map_with_path(change, opt_state)
+    state = jax.tree_util.tree_map_with_path(change, opt_state, is_leaf=_counts_metrics)
     if not changed:
         raise ValueError("`fast_forward(opt_state=...)` must hold a step count, got none.")
     return state
+
+
+def _counts_metrics(node: Any) -> bool:
+    """Whether it is the state of `optax.contrib.reduce_on_plateau`, whose count is no step's."""
+    return hasattr(node, "plateau_count")

@@ -4,33 +4,47 @@
 this is the identity as a primitive of its own, and only checkify knows that there is more to it.
 """
 
+import functools
+
 import jax.numpy as jnp
-from jax.extend.core import Primitive
-from jax.interpreters import batching, mlir
-
-in_range_p = Primitive("jaxsched_in_range")
-in_range_p.def_impl(lambda count, **_: count)
-in_range_p.def_abstract_eval(lambda count, **_: count)
-mlir.register_lowering(in_range_p, mlir.lower_fun(lambda count, **_: count, False))
-batching.primitive_batchers[in_range_p] = lambda args, dims, **params: (
-    in_range_p.bind(*args, **params),
-    dims[0],
-)
 
 
-def in_range(count, last_count: int, message: str):
+def in_range(count, last_count, message: str):
     """`count`, with a check under `jax.experimental.checkify` that it is at most `last_count`."""
-    _teach_checkify()
-    return in_range_p.bind(jnp.asarray(count), last_count=last_count, message=message)
+    last_count = jnp.minimum(jnp.asarray(last_count), 2**31 - 1).astype(jnp.int32)
+    return _primitive().bind(jnp.asarray(count), last_count, message=message)
 
 
-def _teach_checkify() -> None:
+@functools.cache
+def _primitive():
+    # Imported here, because they take as long as the rest of jaxsched and few schedules end.
     from jax._src import checkify
+    from jax.extend.core import Primitive
+    from jax.interpreters import batching, mlir
 
-    def rule(error, enabled_errors, count, *, last_count, message):
+    def identity(count, last_count, *, message):
+        return count
+
+    def batched(arguments, dims, **params):
+        # The bound must meet each of the counts, so both are brought to the same leading axis.
+        size = next(x.shape[d] for x, d in zip(arguments, dims, strict=True) if d is not None)
+        count, last_count = (
+            jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0)
+            for x, d in zip(arguments, dims, strict=True)
+        )
+        last_count = last_count.reshape(last_count.shape + (1,) * (count.ndim - last_count.ndim))
+        return primitive.bind(count, last_count, **params), 0
+
+    def check(error, enabled_errors, count, last_count, *, message):
         if checkify.FailedCheckError in enabled_errors:
             failed = checkify.FailedCheckError(checkify.get_traceback(), message)
             error = checkify.assert_func(error, jnp.any(count > last_count), failed)
-        return error, in_range_p.bind(count, last_count=last_count, message=message)
+        return error, primitive.bind(count, last_count, message=message)
 
-    checkify.error_checks.setdefault(in_range_p, rule)
+    primitive = Primitive("jaxsched_in_range")
+    primitive.def_impl(identity)
+    primitive.def_abstract_eval(identity)
+    mlir.register_lowering(primitive, mlir.lower_fun(identity, False))
+    batching.primitive_batchers[primitive] = batched
+    checkify.error_checks[primitive] = check
+    return primitive

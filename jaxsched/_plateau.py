@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import evaluate
+from ._exact import evaluate, power_of
 from ._schedule import Schedule
 from ._value import Float, Int, Number, Value, known, static
 
@@ -131,8 +131,8 @@ class _Reduced(Schedule):
     min_lr: Float
 
     def curve(self, t):
-        factor = jnp.power(jnp.asarray(self.factor, jnp.float64), jnp.asarray(t, jnp.float64))
-        return jnp.where(t == 0, self.lr, jnp.maximum(self.lr * factor, self.min_lr))
+        reduced = self.lr * power_of(self.factor, t)
+        return jnp.where(t == 0, self.lr, jnp.maximum(reduced, self.min_lr))
 
 
 class _Numbers(NamedTuple):
@@ -168,13 +168,14 @@ def _advance(mode: str, threshold_mode: str, p: _Numbers, state: PlateauState, v
         bad = jnp.where(cooling, 0, bad)
         cooldown = state.cooldown_counter - cooling
         due = bad > p.patience
+        pause = jnp.clip(jnp.ceil(p.cooldown), 0, 2**31 - 1)  # a broken one ends in a whole step
         count = state.num_reductions
         reduced = _Reduced(p.lr, p.factor, p.min_lr)
         change = reduced.curve(count) - reduced.curve(count + 1)
         return PlateauState(
             jnp.where(better, value, state.best),
             jnp.where(due, 0, bad).astype(jnp.int32),
-            jnp.where(due, p.cooldown, cooldown).astype(jnp.int32),
+            jnp.where(due, pause, cooldown).astype(jnp.int32),
             (count + (due & (change > p.eps))).astype(jnp.int32),
         )
 

@@ -218,9 +218,12 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
     return phases
 
 
-def last_count(schedule) -> int | None:
+def last_count(schedule) -> Any:
     """The last count before PyTorch would raise: some part ends there (`last_clock`)."""
     phases = play(schedule)
+    if len(phases) == 1 and len(phases[0].parts) == 1:
+        last = phases[0].parts[0].last_clock  # traced, it is still a bound for checkify
+        return None if last is None else last - phases[0].clocks[0]
     ends = [phase.start for phase in phases[1:]]
     for phase, end in zip(phases, [*ends, None], strict=True):
         lasts = [
@@ -228,6 +231,7 @@ def last_count(schedule) -> int | None:
             for part, clock in zip(phase.parts, phase.clocks, strict=True)
             if known(part.last_clock)
         ]
-        if lasts and known(phase.start) and (end is None or not known(end) or min(lasts) < end - 1):
+        cut_short = end is None or (known(end) and min(lasts, default=end) < end - 1)
+        if lasts and known(phase.start) and cut_short:
             return min(lasts)
     return None

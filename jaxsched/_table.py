@@ -95,6 +95,13 @@ class PerEpoch(Schedule):
         return self.schedule.past_end(count // self.steps_per_epoch)
 
     @property
+    def last_clock(self):
+        return self.last_count()
+
+    def __repr__(self):
+        return f"per_epoch({self.schedule!r}, steps_per_epoch={self.steps_per_epoch!r})"
+
+    @property
     def momentum(self):
         return PerEpoch(self.schedule.momentum, self.steps_per_epoch)
 

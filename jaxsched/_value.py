@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Float = float | jax.Array | np.ndarray
@@ -22,9 +23,9 @@ Number = Float | Int
 
 # Lengths that may be infinite in PyTorch too: a phase that never ends is no error.
 _MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
-_MAY_BE_INFINITE |= {"threshold", "eps"}
+_MAY_BE_INFINITE |= {"threshold", "eps", "power"}
 
-_SEQUENCES = {"milestones", "schedulers", "schedules"}
+_NESTED = {"schedulers", "schedules", "schedule"}  # values, which check themselves
 
 
 def static(default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **kw):
@@ -39,6 +40,17 @@ def known(value: Any) -> bool:
     )
 
 
+def concrete(value: Any) -> list:
+    """The numbers that can be looked at, to be checked: none of them if `value` is traced."""
+    if known(value):
+        return [value]
+    if isinstance(value, jax.core.Tracer) or not hasattr(value, "dtype"):
+        return []
+    if isinstance(value, jax.Array) and not value.is_fully_addressable:
+        return []
+    return list(np.ravel(np.asarray(value)))
+
+
 def is_zero(value: Any) -> bool:
     return known(value) and value == 0
 
@@ -48,6 +60,7 @@ class Value:
     """An immutable record of numbers: compares by value, prints as the call that made it."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    checked_by_value: ClassVar[tuple[str, ...]] = ()  # PyTorch raises a ValueError for their type
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -65,9 +78,16 @@ class Value:
             if isinstance(value, list):
                 value = tuple(value)
                 object.__setattr__(self, field.name, value)
-            if "static" not in field.metadata:
+            optional = value is None and field.default is None
+            if not optional and not self._is_structure(field, value):
                 self._check_numbers(field.name, value)
+            if field.name == "last_epoch" and (type(value) is not int or value < -1):
+                self.reject("last_epoch", "an int from -1 up")
         self.validate()
+
+    @staticmethod
+    def _is_structure(field: dataclasses.Field, value: Any) -> bool:
+        return "static" in field.metadata and field.metadata["static"](value)
 
     def validate(self) -> None:
         """Raises on hyperparameters that make no sense; a subclass says which."""
@@ -75,7 +95,8 @@ class Value:
     def require(self, name: str, ok: Callable[[Any], bool], rule: str, error=ValueError) -> None:
         """Raises `error` if field `name` holds something known that is not `ok`."""
         value = getattr(self, name)
-        if (known(value) or not hasattr(value, "dtype")) and not ok(value):
+        numbers = concrete(value) if hasattr(value, "dtype") else [value]
+        if not all(ok(number) for number in numbers):
             self.reject(name, rule, error)
 
     def reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
@@ -83,18 +104,20 @@ class Value:
         raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {value!r}.")
 
     def _check_numbers(self, name: str, value: Any) -> None:
-        if isinstance(value, tuple) and name not in _SEQUENCES:
+        if name in _NESTED:
+            return
+        if isinstance(value, tuple) and name != "milestones":
             self.reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
+        error = ValueError if name in self.checked_by_value else TypeError
         for number in value if isinstance(value, tuple) else (value,):
-            if number is None or isinstance(number, Value):
-                continue
-            if known(number) and not isinstance(number, np.ndarray):
-                if math.isnan(number) or (math.isinf(number) and name not in _MAY_BE_INFINITE):
-                    self.reject(name, "finite")
-            elif not np.issubdtype(getattr(number, "dtype", object), np.number) and not (
-                isinstance(number, jax.Array)
+            if not isinstance(number, numbers.Real) and not (
+                jnp.issubdtype(getattr(number, "dtype", object), jnp.integer)
+                or jnp.issubdtype(getattr(number, "dtype", object), jnp.floating)
             ):
-                self.reject(name, "a number", TypeError)
+                self.reject(name, "a number", error)
+            for x in map(float, concrete(number)):
+                if math.isnan(x) or (math.isinf(x) and name not in _MAY_BE_INFINITE):
+                    self.reject(name, "finite")
 
     def __repr__(self) -> str:
         arguments = []
@@ -112,8 +135,9 @@ class Value:
         return all(same(getattr(self, name), getattr(other, name)) for name in names)
 
     def __hash__(self) -> int:
-        fields = dataclasses.fields(self)
-        return hash((type(self), *(getattr(self, field.name) for field in fields)))
+        values = [getattr(self, field.name) for field in dataclasses.fields(self)]
+        # By shape alone, an array lets `jax.jit` and its like take the schedule for a function.
+        return hash((type(self), *(getattr(x, "shape", None) or _plain(x) for x in values)))
 
     def __getstate__(self):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -123,8 +147,14 @@ class Value:
             object.__setattr__(self, name, value)
 
 
+def _plain(value: Any) -> Any:
+    return () if isinstance(value, np.ndarray | jax.Array) else value
+
+
 def same(a: Any, b: Any) -> bool:
     """Equality by value, arrays and tuples of arrays included."""
+    if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
+        return a is b
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(same, a, b))
     if hasattr(a, "shape") or hasattr(b, "shape"):

@@ -93,7 +93,7 @@ def fields(schedule):
         st.integers(0, 5),
         st.floats(0, 0.2),
         st.sampled_from(["rel", "abs"]),
-        st.integers(0, 4),
+        st.integers(0, 4) | st.just(1.5),
         st.floats(0, 0.05),
         st.sampled_from([1e-8, 1e-3]),
     ),

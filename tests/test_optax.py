@@ -199,7 +199,38 @@ def test_fast_forward_of_nnx():
     assert float(current_lr(optimizer)) == E(5)
 
 
-@pytest.mark.parametrize("count, error", [(-1, ValueError), (2.5, TypeError), (None, TypeError)])
+def test_fast_forward_of_an_nnx_state():
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    state = nnx.state(nnx.Optimizer(model, INJECTED, wrt=nnx.Param))["opt_state"]
+
+    counts = [leaf for leaf in jax.tree.leaves(fast_forward(state, 5)) if leaf.dtype == jnp.int32]
+
+    assert [int(count) for count in counts] == [5, 5]
+
+
+def test_fast_forward_leaves_a_plateaus_counter_alone():
+    plateau = optax.contrib.reduce_on_plateau(factor=0.5, patience=1)
+    state = fast_forward(optax.chain(optax.sgd(E), plateau).init(PARAMS), 3)
+
+    assert state[1].count == 0
+    assert jax.tree.leaves(state[0])[0] == 3
+
+
+def test_fast_forward_of_schedule_free():
+    optimizer = optax.contrib.schedule_free_sgd(learning_rate=E)
+    *_, (_, stepped) = updates(optimizer, 3)
+
+    assert fast_forward(optimizer.init(PARAMS), 3).step_count == stepped.step_count
+
+
+def test_fast_forward_takes_the_state_alone():
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    with pytest.raises(TypeError, match="pass its `opt_state`"):
+        fast_forward(nnx.Optimizer(model, INJECTED, wrt=nnx.Param), 5)
+
+
+@pytest.mark.parametrize("count, error", [(-1, ValueError), (2**31, ValueError), (2.5, TypeError),
+                                          (None, TypeError), (np.arange(2), TypeError)])  # fmt: skip
 def test_fast_forward_rejects(count, error):
     with pytest.raises(error, match=r"`fast_forward\(count=\.\.\.\)` must be"):
         fast_forward(optax.sgd(E).init(PARAMS), count)

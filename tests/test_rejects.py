@@ -1,6 +1,7 @@
 """Bad input: what PyTorch rejects, what it lets through to a crash, and what is a bug everywhere."""
 
 import dataclasses
+import functools
 import re
 import warnings
 
@@ -66,7 +67,7 @@ LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.SequentialLR([E, E], [-1]), "milestones=...)` must be whole counts"),
     (lambda: js.SequentialLR([E, E], [2.5]), "milestones=...)` must be whole counts"),
     (lambda: js.SequentialLR([E, E], np.array([-1])), "milestones=...)` must be whole counts"),
-    (lambda: js.SequentialLR([E, E], jnp.array([0.5])), "milestones=...)` must be integers"),
+    (lambda: js.SequentialLR([E, E], jnp.array([0.5])), "milestones=...)` must be whole counts"),
 ]  # fmt: skip
 
 COMPOSITES = [
@@ -89,6 +90,35 @@ COMPOSITES = [
     (lambda: js.per_epoch(E, 0), ValueError, "steps_per_epoch=...)` must be a positive int, got 0"),
     (lambda: js.tabulate(E, 0), ValueError, "num_steps=...)` must be a positive int, got 0"),
     (lambda: js.ChainedScheduler([E], total_steps=0), ValueError, "total_steps=...)` must be a positive int"),
+]  # fmt: skip
+
+NONSENSE = [
+    (lambda: js.ExponentialLR(LR, None), TypeError, "gamma=...)` must be a number, got None"),
+    (lambda: js.StepLR(None, 3), TypeError, "lr=...)` must be a number, got None"),
+    (lambda: js.CosineAnnealingWarmRestarts(LR, 3, eta_min=None), ValueError, "eta_min=...)` must be a number"),
+    (lambda: js.CyclicLR(LR, LR, step_size_up="a"), ValueError, "step_size_up=...)` must be a number, got 'a'"),
+    (lambda: js.OneCycleLR(LR, epochs="a", steps_per_epoch=3), ValueError, "epochs=...)` must be a number"),
+    (lambda: js.SWALR(LR, LR, "3"), ValueError, "anneal_epochs=...)` must be a number"),
+    (lambda: js.StepLR(LR, 3, last_epoch=NAN), ValueError, "last_epoch=...)` must be an int from -1 up"),
+    (lambda: js.StepLR(LR, 3, last_epoch=-2), ValueError, "last_epoch=...)` must be an int from -1 up"),
+    (lambda: js.StepLR(LR, 3, last_epoch=2.5), ValueError, "last_epoch=...)` must be an int from -1 up"),
+    (lambda: js.StepLR(jnp.float32(NAN), 3), ValueError, "lr=...)` must be finite"),
+    (lambda: js.StepLR(jnp.float32(-0.1), 3), ValueError, "lr=...)` must be a number from 0 up"),
+    (lambda: js.StepLR(LR, jnp.int32(0)), ValueError, "step_size=...)` must be"),
+    (lambda: js.StepLR(jnp.complex64(1), 3), TypeError, "lr=...)` must be a number"),
+    (lambda: js.CosineAnnealingWarmRestarts(LR, jnp.float32(2.5)), ValueError, "T_0=...)` must be a positive int"),
+    (lambda: js.SequentialLR([E, E, E], jnp.array([5, 3])), ValueError, "milestones=...)` must be whole counts"),
+    (lambda: js.SequentialLR([E, E], [True]), ValueError, "milestones=...)` must be whole counts"),
+    (lambda: js.SequentialLR([E, E], 3), TypeError, "milestones=...)` must be a list of counts"),
+    (lambda: js.MultiStepLR(LR, np.int64(3)), TypeError, "milestones=...)` must be a sequence"),
+    (lambda: js.ChainedScheduler(E), TypeError, "schedulers=...)` must be a list of schedules"),
+    (lambda: js.ChainedScheduler([E, lambda step: 0.1]), TypeError, "schedulers=...)` must hold schedules"),
+    (lambda: js.ChainedScheduler([E, js.StepLR(jnp.float32(0.2), 3)]), ValueError, "agree on `lr`"),
+    (lambda: js.LambdaLR(LR, lambda step: jnp.ones(2))(3), TypeError, "lr_lambda=...)` must give one number"),
+    (lambda: js.LambdaLR(LR, lambda step: None)(3), TypeError, "lr_lambda=...)` must give one number"),
+    (lambda: js.LambdaLR(LR, lambda step: INF, total_steps=3)(2), ValueError, "an infinity"),
+    (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "counts from 0 up, got inf"),
+    (lambda: js.ChainedScheduler([js.per_epoch(js.OneCycleLR(LR, 5), 2)])(40), ValueError, "Tried to step"),
 ]  # fmt: skip
 
 RATES = [
@@ -124,6 +154,12 @@ def test_torch_rejects_it_with_the_same_exception(name, arguments, error, messag
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=LR, momentum=0.9)
     with pytest.raises(error):
         scheduler_class(getattr(js, name))(optimizer, **arguments)
+
+
+@pytest.mark.parametrize("build, error, message", NONSENSE)
+def test_nonsense(build, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        build()
 
 
 @pytest.mark.parametrize("build, message", LET_THROUGH_BY_TORCH)
@@ -213,6 +249,19 @@ def test_past_the_end_under_checkify(schedule, last):
     assert "Tried to step" in batched(jnp.array([0, last + 1]))[0].get()
 
 
+def test_past_the_end_under_checkify_as_an_argument():
+    checked = checkify.checkify(jax.jit(lambda schedule, count: schedule(count)))
+
+    assert checked(js.OneCycleLR(LR, 20), jnp.int32(20))[0].get() is None
+    assert "Tried to step" in checked(js.OneCycleLR(LR, 20), jnp.int32(21))[0].get()
+
+
+def test_a_traced_milestone_may_cut_a_one_cycle_short():
+    cycle = js.OneCycleLR(LR, 10)
+    for milestone in ([5], jnp.array([5])):
+        assert js.SequentialLR([cycle, js.ExponentialLR(0.004, 0.9)], milestone)(20) > 0
+
+
 def test_past_the_end_inside_jit_the_last_rate_holds():
     schedule = js.OneCycleLR(LR, 10)
 
@@ -269,9 +318,23 @@ def test_a_function_that_cannot_be_traced_is_tabulated():
     np.testing.assert_array_equal(chain(np.arange(5)), [0.5, 0.25, 0.25, 0.125, 0.125])
 
 
-def test_a_function_that_closes_over_a_traced_value():
-    with pytest.raises(TypeError, match=r"traced value `gamma`.*`jaxsched.Schedule` subclass"):
-        jax.grad(lambda gamma: js.LambdaLR(LR, lambda step: gamma**step)(3))(0.9)
+class Power:
+    def __init__(self, gamma):
+        self.gamma = {"gamma": gamma}
+
+    def __call__(self, step):
+        return self.gamma["gamma"] ** step
+
+
+@pytest.mark.parametrize("close", [
+    lambda gamma: lambda step: gamma**step,
+    lambda gamma: lambda step, gamma=gamma: gamma**step,
+    lambda gamma: functools.partial(lambda gamma, step: gamma**step, gamma),
+    Power,
+])  # fmt: skip
+def test_a_function_that_closes_over_a_traced_value(close):
+    with pytest.raises(TypeError, match=r"traced value.*`jaxsched.Schedule` subclass"):
+        jax.grad(lambda gamma: js.LambdaLR(LR, close(gamma))(3))(0.9)
 
 
 def test_a_table_with_a_hole():

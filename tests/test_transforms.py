@@ -180,6 +180,28 @@ def test_derivatives_of_compositions(name):
             np.testing.assert_allclose(gradient[index], slope, rtol=1e-5, atol=1e-7)
 
 
+AT_SPECIAL_VALUES = [  # (rate as a function of x, x, its derivative)
+    (lambda x: js.LinearLR(LR, 0.5, x, 4)(2), 0.5, 0.05),
+    (lambda x: js.LinearLR(LR, x, 1.0, 4)(2), 1.0, 0.05),
+    (lambda x: js.ConstantLR(LR, x, 4)(2), 1.0, 0.1),
+    (lambda x: js.ExponentialLR(LR, x)(0), 0.0, 0.0),
+    (lambda x: js.ExponentialLR(LR, x)(1), 0.0, 0.1),
+    (lambda x: js.ExponentialLR(LR, x)(2), 0.0, 0.0),
+    (lambda x: js.ExponentialLR(LR, x)(2), -0.5, -0.1),
+    (lambda x: js.StepLR(LR, 3, x)(4), 0.0, 0.1),
+    (lambda x: js.PolynomialLR(LR, 4, x)(4), 2.0, 0.0),
+    (lambda x: js.CosineAnnealingLR(LR, 4, x)(4), 0.0, 1.0),
+    (lambda x: js.SWALR(LR, x, 0)(4), 0.1, 1.0),
+]
+
+
+@pytest.mark.parametrize("rate, x, slope", AT_SPECIAL_VALUES)
+def test_derivatives_at_the_edges_of_a_formula(rate, x, slope):
+    assert jax.grad(rate)(x) == pytest.approx(slope, abs=1e-7)
+    assert jax.jacfwd(jax.jit(rate))(x) == pytest.approx(slope, abs=1e-7)
+    assert np.isfinite(jax.hessian(rate)(x))
+
+
 def test_grad_with_respect_to_a_whole_schedule():
     gradient = jax.grad(lambda s: s(7), allow_int=True)(js.StepLR(LR, 5, 0.5))
 
@@ -193,6 +215,11 @@ def test_derivative_at_a_fractional_epoch():
     slope = jax.grad(schedule)(2.5)
 
     assert slope == pytest.approx(-LR * np.pi / 20 * np.sin(np.pi / 4), rel=1e-5)
+    curvature = -LR / 2 * (np.pi / 10) ** 2 * np.cos(np.pi / 4)
+    for second in (jax.hessian(schedule), jax.grad(jax.grad(schedule))):
+        assert second(2.5) == pytest.approx(curvature, rel=1e-5)
+    mixed = jax.grad(lambda t: jax.grad(lambda lr: dataclasses.replace(schedule, lr=lr)(t))(LR))
+    assert mixed(2.5) == pytest.approx(float(slope) / LR, rel=1e-5)
 
 
 # --- sweeps ---
@@ -249,6 +276,47 @@ def test_no_recompilation_for_new_numbers():
         rate(js.ExponentialLR(LR, gamma), 5)
 
     assert len(traces) == 1
+
+
+ARRAYS = [
+    js.StepLR(jnp.float32(LR), 3),
+    js.MultiStepLR(LR, np.array([3, 5])),
+    js.SequentialLR([js.ExponentialLR(LR, 0.9), js.ConstantLR(LR)], jnp.array([3])),
+    js.tabulate(js.ExponentialLR(LR, 0.9), 9),
+]
+
+
+@pytest.mark.parametrize("schedule", ARRAYS, ids=lambda s: type(s).__name__)
+def test_a_schedule_that_holds_arrays_is_a_function_too(schedule):
+    for call in (jax.jit(schedule), jax.checkpoint(schedule),
+                 lambda t: jax.lax.cond(True, schedule, js.ExponentialLR(LR, 0.9), t)):  # fmt: skip
+        np.testing.assert_allclose(call(4), schedule(4))
+    assert hash(schedule) == hash(copy.deepcopy(schedule))
+    assert schedule == copy.deepcopy(schedule)
+
+
+def test_large_counts_with_array_hyperparameters():
+    exact, arrays = js.CosineAnnealingLR(LR, 10), js.CosineAnnealingLR(jnp.float32(LR), 10)
+    for count in (2**31 + 5, np.array([2**33 + 3, 4])):
+        np.testing.assert_allclose(arrays(count), exact(count), rtol=1e-6)
+    restarts = js.CosineAnnealingWarmRestarts(jnp.float32(LR), 10)
+    np.testing.assert_allclose(
+        restarts(123456.7), js.CosineAnnealingWarmRestarts(LR, 10)(123456.7), rtol=1e-6
+    )
+
+
+def test_total_steps_with_a_function_of_jax_numpy():
+    def function(step):
+        return jnp.where(step > 3, 0.5, 0.9)
+
+    for schedule in (
+        js.LambdaLR(LR, function, total_steps=9),
+        js.MultiplicativeLR(LR, function, total_steps=9),
+        js.SequentialLR([js.LambdaLR(LR, function), js.SWALR(LR, 0.05)], [3], total_steps=9),
+    ):
+        np.testing.assert_array_equal(
+            jax.jit(schedule.__call__)(jnp.arange(9)), schedule(np.arange(9))
+        )
 
 
 # --- isolation ---
@@ -329,7 +397,7 @@ def test_hash_and_repr(name):
     schedule = SCHEDULES[name]
 
     assert hash(schedule) == hash(copy.deepcopy(schedule))
-    if not name.startswith(("own", "per_epoch")):
+    if name != "own":
         scope = vars(js) | {"decay": decay, "Expression": js._config.Expression}
         assert eval(repr(schedule), scope) == schedule
 
