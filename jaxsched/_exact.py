@@ -84,8 +84,7 @@ def _prepare(schedule) -> _Prepared:
         prepared = _Prepared(_Static(treedef, plan), exact, [], last_count)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
-    fixed = tuple(x.item() if isinstance(x, np.generic | np.ndarray) and known(x) else x
-                  if known(x) else None for x in leaves)  # fmt: skip
+    fixed = tuple(np.asarray(x).item() if known(x) else None for x in leaves)
     arrays = [jnp.asarray(x) for x in leaves if not known(x)]
     for path, leaf in jax.tree_util.tree_leaves_with_path(stand_in):
         name = getattr(path[-1], "name", None)

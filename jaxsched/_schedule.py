@@ -76,18 +76,25 @@ class Schedule(Value):
     precision; Python control flow must not depend on it.
     """
 
-    last_epoch = -1
-    fractional: ClassVar[Any] = False  # whether a fractional count means something
+    # Facts about a class that others ask for.
     overwrites = True  # each step replaces the rate: a = 0
     multiplies = False  # each step is a factor: b = 0
-    replayed = False  # no closed form for many steps at once
-    own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets it
-    last_clock: ClassVar[Any] = (
-        None  # the last clock reading that PyTorch computes without an error
-    )
-    levels: ClassVar[
-        tuple[str, ...]
-    ] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
+    replayed = False  # there is no closed form for many steps at once
+    fractional: ClassVar[Any] = False  # a fractional count means something
+    own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
+    last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
+    levels: ClassVar[Any] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
+    last_epoch = -1
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        names = {field.name for field in dataclasses.fields(cls)}
+        hidden = (names & vars(Schedule).keys()) - {"last_epoch"}
+        if hidden:
+            raise TypeError(
+                f"`{cls.__name__}` must not have fields named {sorted(hidden)}: `Schedule` uses"
+                " these names for methods."
+            )
 
     def __call__(self, count: Any) -> jax.Array:
         """The learning rate of optimizer step `count`.

@@ -379,6 +379,14 @@ def test_closed_forms_do_not_loop(schedule):
     assert "stablehlo.while" not in text
 
 
+def test_a_users_field_may_not_hide_a_method():
+    with pytest.raises(TypeError, match=r"`Wrong` must not have fields named \['steps'\]"):
+
+        class Wrong(js.Schedule):
+            lr: float
+            steps: int
+
+
 # --- values ---
 
 
