@@ -33,7 +33,7 @@ class Case(NamedTuple):
     num_steps: int
     metrics: Any = None  # a list, an expression of the step, or "lr": the scheduler's own rate
     optimizer: str = "SGD"
-    counts: Any = None
+    counts: Any = None  # broken ones are epochs to step to
 
 
 # The counts kept of a long run: the beginning, the end, and ever sparser in between.
@@ -252,6 +252,12 @@ def _corners():
         Case(CyclicLR(0.01, 0.1, 5, 8), 60, optimizer="Adam"),
         Case(CyclicLR(0.01, 0.1, 5, mode="triangular2", max_momentum=0.95), 60, optimizer="Adam"),
         Case(CosineAnnealingLR(0.1, 20), 60, optimizer="Adam"),
+        *[
+            Case(
+                CosineAnnealingWarmRestarts(lr, n, m, 0.001), 0, counts=[i / 8 for i in range(200)]
+            )
+            for n, m in [(4, 1), (3, 2), (1, 3)]
+        ],
     ]
 
 

@@ -142,7 +142,10 @@ def _record(scheduler, schedule, num_steps: int, metrics=None, counts=None) -> T
     import torch
 
     groups = scheduler.optimizer.param_groups
-    keep = set(range(num_steps) if counts is None else counts)
+    keep = range(num_steps) if counts is None else counts
+    fractional = not all(isinstance(count, int) for count in keep)
+    path = keep if fractional else range(num_steps)
+    keep = set(keep)
     rows: list[tuple] = []
     fed: list[float] = []
     stream = iter(() if metrics is None or isinstance(metrics, Expression) else metrics)
@@ -150,10 +153,10 @@ def _record(scheduler, schedule, num_steps: int, metrics=None, counts=None) -> T
         stream = (np.float32(metrics(step)) for step in range(num_steps - 1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
-        for count in range(num_steps):
+        for count in path:
             if count:
                 fed += [] if metrics is None else [float(next(stream))]
-                scheduler.step(*fed[-1:])
+                scheduler.step(*[count] if fractional else fed[-1:])
             if count in keep:
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]

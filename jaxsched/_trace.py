@@ -33,7 +33,8 @@ class Trace:
       torch: the PyTorch version that was recorded.
       call: the PyTorch constructor call, for people.
       optimizer: the optimizer's class name.
-      counts: int64 of shape `(steps,)`, how often `step()` had been called.
+      counts: int64 of shape `(steps,)`, how often `step()` had been called; or float64, the
+        fractional epochs that CosineAnnealingWarmRestarts was stepped to.
       lr: float64 of shape `(steps,)`, or `(steps, groups)` for several parameter groups.
       momentum: likewise the momentum (Adam's beta1), or None if it does not move.
       closed_form: likewise the closed form of a CosineAnnealingLR, NaN where there is none;
@@ -170,7 +171,8 @@ def _parse(line: str, where: str) -> Trace:
                 fields[name] = Expression(fields[name])
             elif name in fields:
                 fields[name] = np.array(_decode(fields[name]), np.float64)
-        fields["counts"] = fields["counts"].astype(np.int64)
+        whole = fields["counts"].astype(np.int64)
+        fields["counts"] = whole if (whole == fields["counts"]).all() else fields["counts"]
         trace = Trace(**fields)
         if _is_sound(trace):
             return trace
@@ -224,7 +226,7 @@ class Comparison:
     dtype: str
     num_steps: int
     worst_ulp: float
-    worst_count: int
+    worst_count: float
     ours: float
     torch: float
     what: str
@@ -326,7 +328,7 @@ def _measure(what: str, ours: np.ndarray, torch: np.ndarray, counts: np.ndarray)
         dtype=ours.dtype.name,
         num_steps=ours.size,
         worst_ulp=float((error / ulp)[worst]),
-        worst_count=int(counts[worst[0]]),
+        worst_count=counts[worst[0]].item(),
         ours=float(ours[worst]),
         torch=float(torch[worst]),
         what=what,

@@ -14,7 +14,13 @@ TRACES = [
     for name, traces in shipped().items()
     for index, trace in enumerate(traces)
 ]
-STATELESS = [p for p in TRACES if p.values[0].metrics is None and p.values[0].lr.ndim == 1]
+STATELESS = [
+    p
+    for p in TRACES
+    if p.values[0].metrics is None
+    and p.values[0].lr.ndim == 1
+    and p.values[0].counts.dtype == np.int64
+]
 PLATEAUS = [p for p in TRACES if p.values[0].metrics is not None and p.values[0].lr.ndim == 1]
 
 
@@ -65,6 +71,12 @@ def test_matches_torch_every_way(way, trace: Trace, x64: bool):
     ulp = 2.0 ** (np.frexp(np.abs(expected))[1] - 24)
     bound = 1e-12 * np.abs(expected) if x64 else 0.501 * ulp
     assert (np.abs(ours.astype(float) - expected) <= bound + peak).all(), trace.call
+
+
+def test_fractional_epochs_are_recorded():
+    traces = shipped()["CosineAnnealingWarmRestarts"]
+
+    assert sum(trace.counts.dtype == np.float64 for trace in traces) == 3
 
 
 @pytest.mark.parametrize("trace", PLATEAUS[::5])
