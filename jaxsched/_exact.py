@@ -35,6 +35,9 @@ def evaluate(schedule, count):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
     with jax.enable_x64(True):
+        if not count.ndim:  # one dispatch, for the eager call in a training loop
+            return _run(prepared.rounded[dtype], prepared.leaves, count)
+        # Two, so that both float types share the program of a whole curve.
         return _round(_run(prepared.static, prepared.leaves, count), dtype)
 
 
@@ -73,6 +76,7 @@ class _Prepared(NamedTuple):
     leaves: list | None  # as NumPy float64 and int64, if no hyperparameter is an array
     arrays: list  # those that are
     last_count: int | None
+    rounded: dict[Any, _Static]  # `static`, rounding to each float type
 
 
 def _prepare(schedule) -> _Prepared:
@@ -81,7 +85,11 @@ def _prepare(schedule) -> _Prepared:
     leaves, treedef = jax.tree.flatten(stand_in)
     if all(map(known, leaves)) or stand_in is not schedule:
         exact: list[np.ndarray] = [np.asarray(x, _wide(x)) for x in leaves]
-        prepared = _Prepared(_Static(treedef, plan), exact, [], last_count)
+        static = _Static(treedef, plan)
+        rounded: dict[Any, _Static] = {
+            dtype: static._replace(dtype=dtype) for dtype in (np.float32, np.float64)
+        }
+        prepared = _Prepared(static, exact, [], last_count, rounded)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
     fixed = tuple(np.asarray(x).item() if known(x) else None for x in leaves)
@@ -93,7 +101,7 @@ def _prepare(schedule) -> _Prepared:
                 f"`{type(schedule).__name__}({name}=...)` must be a scalar when the schedule is"
                 f" called, got shape {jnp.shape(leaf)}: call a batched schedule under `jax.vmap`."
             )
-    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count)
+    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {})
 
 
 def _wide(x) -> type:
@@ -118,7 +126,8 @@ def _run(static: _Static, leaves, count):
         leaves = [jax.lax.convert_element_type(x, _wide(x)) for x in leaves]
         count = jax.lax.convert_element_type(count, _wide(count))
         flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
-        return flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
+        shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
+        return shaped if static.dtype is None else _round(shaped, static.dtype)
 
 
 @functools.partial(jax.jit, static_argnums=1, inline=True)
@@ -163,8 +172,7 @@ def _differentiable(static: _Static, arrays, count):
         rest = iter(arrays)
         leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in static.fixed]
         count = count if static.exact_count is None else static.exact_count.array
-        plain = static._replace(dtype=None, exact_count=None)
-        return _round(_run(plain, leaves, count), static.dtype)
+        return _run(static._replace(exact_count=None), leaves, count)
 
 
 def _rule(static: _Static, primals, tangents):
@@ -193,6 +201,8 @@ _differentiable.defjvp(_rule, symbolic_zeros=True)
 
 def checked(schedule, count, last_count: int | None):
     """`count` as an array, after every check that its type and value allow."""
+    if type(count) is int and 0 <= count < 2**63 and last_count is None:
+        return np.asarray(count)  # nothing to check, and no time to lose
     name = type(schedule).__name__
     if isinstance(count, bool) or not isinstance(
         count, numbers.Real | np.ndarray | np.generic | jax.Array

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import jaxsched as js
+from jaxsched._trace import shipped
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -33,6 +34,13 @@ def test_every_snippet_runs_and_shows_what_it_says(tmp_path, monkeypatch):
                     numbers = [float(x) for x in re.findall(r"\d+\.\d+", shown)]
                     np.testing.assert_allclose(value.ravel(), numbers, rtol=1e-6)
                     assert value.dtype == dtype
+
+
+def test_the_number_of_traces_is_true():
+    traces = [trace for traces in shipped().values() for trace in traces]
+    steps = sum(trace.lr.size for trace in traces)
+
+    assert f"{len(traces)} configurations, {steps:,} steps" in README
 
 
 TABLE = re.findall(r"^\| `(.*?)` \| `(.*?)` \|$", README, re.MULTILINE)
