@@ -28,3 +28,5 @@ from ._table import tabulate as tabulate
 from ._torch import record as record
 from ._trace import Trace as Trace
 from ._trace import compare as compare
+
+__version__ = "0.1.0"

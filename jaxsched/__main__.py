@@ -3,13 +3,13 @@
 import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 
 import jax
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from . import __version__
 from ._trace import Comparison, Trace, compare, load_traces, shipped
 
 
@@ -71,7 +71,7 @@ def check_traces(files: list[str]) -> int:
     device = jax.devices()[0]
     console.print(
         f"{len(results)} configurations, {steps:,} steps, {verdict}"
-        f" | {device.platform} ({device.device_kind}) | jaxsched {_version('jaxsched')},"
+        f" | {device.platform} ({device.device_kind}) | jaxsched {__version__},"
         f" jax {jax.__version__}, traces of PyTorch {torch}",
         markup=False, highlight=False,
     )  # fmt: skip
@@ -113,13 +113,6 @@ def _print_table(console: Console, results) -> None:
 def _fail(message: str) -> int:
     print(f"jaxsched: {' '.join(message.split())}", file=sys.stderr)
     return 2
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

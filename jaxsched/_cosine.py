@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from ._schedule import IDENTITY, Affine, Single
+from ._affine import IDENTITY, Affine
+from ._schedule import Single
 from ._value import Float, Int, Number, static
 
 _INTEGERS = (int, np.integer)

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._affine import IDENTITY, Affine
 from ._exact import power_of
-from ._schedule import IDENTITY, Affine, Multiplying
+from ._schedule import Multiplying
 from ._value import Float, Int, Number, is_zero, known, static
 
 

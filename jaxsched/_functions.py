@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._schedule import IDENTITY, Affine, Single
+from ._affine import IDENTITY, Affine
+from ._schedule import Single
 from ._value import Float, evolve, static
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _protocol
+from ._affine import IDENTITY, Affine
 from ._exact import with_count
 from ._value import is_zero
 
@@ -113,8 +114,6 @@ def _entry(phases, plan, entries, index, moves):
 
 
 def _compose(moves):
-    from ._schedule import IDENTITY, Affine
-
     change = IDENTITY
     for kind, schedule, clock, value in reversed(moves):
         move = Affine(0, value) if kind == "set" else getattr(schedule, kind)(clock)

@@ -15,37 +15,14 @@ derivatives.
 import dataclasses
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 
 from . import _phases, _protocol
+from ._affine import Affine
 from ._exact import evaluate
 from ._value import Float, Value, evolve, known
-
-
-class Affine(NamedTuple):
-    """lr <- a * lr + b, where the Python numbers 0 and 1 are exact and known beforehand."""
-
-    a: Any
-    b: Any
-
-    def __call__(self, rate):
-        return self.b if self.overwrites else self.a * rate + self.b
-
-    def after(self, earlier: "Affine") -> "Affine":
-        if self.overwrites or earlier is IDENTITY:
-            return self
-        if self is IDENTITY:
-            return earlier
-        return Affine(0 if earlier.overwrites else self.a * earlier.a, self(earlier.b))
-
-    @property
-    def overwrites(self) -> bool:
-        return isinstance(self.a, int) and self.a == 0
-
-
-IDENTITY = Affine(1, 0)
 
 
 class Schedule(Value):
