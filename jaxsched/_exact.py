@@ -112,7 +112,6 @@ def _wide(x) -> type:
 def _run(static: _Static, leaves, count):
     def rate(*arguments):
         *leaves, count = arguments
-        leaves = [with_count(x, count) for x in leaves]
         schedule = jax.tree.unflatten(static.treedef, leaves)
         return jnp.asarray(schedule.rate(count, static.plan), np.float64)
 
@@ -154,16 +153,20 @@ def _power_rule(primals, tangents):
     return z, total
 
 
-def with_count(leaf, count):
-    """The same number, as one that varies with the count.
+def with_count(tree, count):
+    """The same numbers, as ones that vary with the count.
 
     XLA turns the division of many counts by one number into a product with its reciprocal, which
     is off by a bit: enough to miss the end of a curve, and much more inside a cosine.
     """
-    if jnp.ndim(leaf):
-        return leaf
-    leaf = jnp.asarray(leaf, _wide(leaf))
-    return (leaf.astype(np.float64) + 0.0 * count).astype(leaf.dtype)
+
+    def vary(leaf):
+        if jnp.ndim(leaf):
+            return leaf
+        leaf = jnp.asarray(leaf, _wide(leaf))
+        return (leaf.astype(np.float64) + 0.0 * count).astype(leaf.dtype)
+
+    return jax.tree.map(vary, tree)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

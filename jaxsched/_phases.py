@@ -132,7 +132,8 @@ def _pick(phases, plan, entries, count):
     """
     if len(phases) == 1:
         [phase] = phases
-        return plan[0](phase.parts, phase.clocks, entries[0], count - phase.start)
+        n = count - phase.start
+        return plan[0](with_count(phase.parts, n), phase.clocks, entries[0], n)
     starts = jnp.stack([jnp.asarray(phase.start) for phase in phases])
     index = jnp.sum(starts <= count) - 1
     start = _take(starts, index)
@@ -143,7 +144,8 @@ def _pick(phases, plan, entries, count):
     for (form, _), members in kinds.items():
         inside = _take(np.isin(np.arange(len(phases)), members), index)
         parts, clocks, entry = _gather(phases, entries, members, index)
-        value = form(parts, clocks, entry, jnp.where(inside, count - start, 0))
+        n = jnp.where(inside, count - start, 0)
+        value = form(with_count(parts, n), clocks, entry, n)
         result = value if result is None else jnp.where(inside, value, result)
     return result
 
@@ -192,7 +194,7 @@ def _changes(treedef, total_steps: int, leaves):
     changes = []
 
     def change(n, part, clock):
-        step = jax.tree.map(lambda leaf: with_count(leaf, n), part).step(clock + n)
+        step = with_count(part, n).step(clock + n)
         return jnp.asarray(step.a, jnp.float64), jnp.asarray(step.b, jnp.float64)
 
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
