@@ -39,6 +39,16 @@ PAIRS = [
 ]
 
 
+def sequences(parts: int):
+    """A sequence of many exponential decays, ours and Optax's."""
+    gammas, milestones = np.linspace(0.9, 0.99, parts).tolist(), list(range(10, 10 * parts, 10))
+    return (
+        f"SequentialLR of {parts} parts",
+        js.SequentialLR([js.ExponentialLR(0.1, gamma) for gamma in gammas], milestones),
+        optax.join_schedules([optax.exponential_decay(0.1, 1, g) for g in gammas], milestones),
+    )
+
+
 def median(*functions, repeat: int) -> list[float]:
     """Median seconds per call of each function, in interleaved rounds after a warm-up."""
     for function in functions:
@@ -117,10 +127,18 @@ def main() -> None:
     console.print(table)
 
     table = Table("", "jaxsched", "Optax", "ratio", title="trace and compile, milliseconds")
-    for name, ours, theirs in PAIRS:
+    for name, ours, theirs in [*PAIRS, sequences(2), sequences(100)]:
         times = [(compile_time(ours), compile_time(theirs)) for _ in range(5)]
         a, b = (statistics.median(column) for column in zip(*times, strict=True))
         table.add_row(name, f"{a * 1e3:.0f}", f"{b * 1e3:.0f}", f"{a / b:.2f}")
+    console.print(table)
+
+    table = Table("", "jaxsched", "Optax", "ratio", title="one jitted call, microseconds")
+    count = jnp.int32(7)
+    for name, ours, theirs in (sequences(2), sequences(100)):
+        calls = [jax.jit(lambda t, s=s: s(t)) for s in (ours, theirs)]
+        a, b = median(*[lambda call=call: call(count) for call in calls], repeat=300)
+        table.add_row(name, f"{a * 1e6:.0f}", f"{b * 1e6:.0f}", f"{a / b:.2f}")
     console.print(table)
 
     schedule = js.CosineAnnealingLR(0.1, 1_000_000)
