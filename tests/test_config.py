@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from schedules import LR, SCHEDULES, InverseSquareRoot
 
 import jaxsched as js
-from examples import LR, SCHEDULES, InverseSquareRoot
 from jaxsched.__main__ import main
 from jaxsched._config import Expression
 from jaxsched._trace import shipped
@@ -47,7 +47,7 @@ def test_a_config_of_arrays():
 def test_a_users_class_is_named_with_its_module():
     config = js.to_config(InverseSquareRoot(LR))
 
-    assert config["class"] == "examples:InverseSquareRoot"
+    assert config["class"] == "schedules:InverseSquareRoot"
     assert js.from_config(config) == InverseSquareRoot(LR)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 from flax.training.train_state import TrainState
+from schedules import LR, SCHEDULES, SINGLES
 
 import jaxsched as js
-from examples import LR, SCHEDULES, SINGLES
 from jaxsched import current_lr, fast_forward
 
 

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from schedules import LR, SCHEDULES, SINGLES, decay
 
 import jaxsched as js
-from examples import LR, SCHEDULES, SINGLES, decay
 
 COUNTS = np.arange(20)
 
