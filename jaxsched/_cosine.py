@@ -208,7 +208,7 @@ class SWALR(Single):
         return 0
 
     def attach(self, group):
-        group.levels[SWALR] = {"swa_lr": self.swa_lr}
+        group.set_levels(self)
         return super().attach(group)
 
     def steps(self, s, t) -> Affine:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._exact import power_of
-from ._functions import call, check_function, check_total_steps
+from ._functions import call, check_function, check_total_steps, tabulated_within
 from ._schedule import Schedule
 from ._value import Float, Int, Number, evolve, known, static
 
@@ -140,7 +140,7 @@ class CyclicLR(_Cycling):
         return self, self if built_first else evolve(self, base_lr=group.initial_lr)
 
     def within(self, horizon):
-        return self if self.total_steps or not horizon else evolve(self, total_steps=horizon)
+        return tabulated_within(self, horizon)
 
     def horizon(self):
         return self.total_steps
@@ -293,7 +293,7 @@ class OneCycleLR(_Cycling):
         if self.last_epoch == -1:
             group.initial_lr = initial
         if self.last_epoch == -1 or OneCycleLR not in group.levels:
-            group.levels[OneCycleLR] = {name: getattr(self, name) for name in self.levels}
+            group.set_levels(self)
         if group.initial_lr is None:
             group.initial_lr = initial
         return self, self

@@ -60,7 +60,7 @@ class LambdaLR(Single):
         return self.base * call(self, "lr_lambda", t)
 
     def within(self, horizon):
-        return self if self.total_steps or not horizon else evolve(self, total_steps=horizon)
+        return tabulated_within(self, horizon)
 
 
 class MultiplicativeLR(Single):
@@ -121,7 +121,15 @@ class MultiplicativeLR(Single):
     def horizon(self):
         return self.total_steps
 
-    within = LambdaLR.within
+    def within(self, horizon):
+        return tabulated_within(self, horizon)
+
+
+def tabulated_within(schedule, horizon: int | None):
+    """The schedule, its function tabulated up to `horizon` unless it says how far itself."""
+    if schedule.total_steps or not horizon:
+        return schedule
+    return evolve(schedule, total_steps=horizon)
 
 
 def check_total_steps(schedule) -> None:

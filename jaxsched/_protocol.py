@@ -46,6 +46,10 @@ class Group:
         self.lr = value
         self.tape.append(Move("set", value=value))
 
+    def set_levels(self, schedule) -> None:
+        names = schedule.levels
+        self.levels[type(schedule)] = {name: getattr(schedule, name) for name in names}
+
     def set_default_initial_lr(self) -> None:
         if self.initial_lr is None:
             self.initial_lr = self.lr

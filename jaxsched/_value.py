@@ -92,12 +92,12 @@ class Value:
     def validate(self) -> None:
         """Raises on hyperparameters that make no sense; a subclass says which."""
 
-    def require(self, name: str, ok: Callable[[Any], bool], rule: str, error=ValueError) -> None:
-        """Raises `error` if field `name` holds something known that is not `ok`."""
+    def require(self, name: str, ok: Callable[[Any], bool], rule: str) -> None:
+        """Raises a ValueError if field `name` holds something known that is not `ok`."""
         value = getattr(self, name)
         numbers = concrete(value) if hasattr(value, "dtype") else [value]
         if not all(ok(number) for number in numbers):
-            self.reject(name, rule, error)
+            self.reject(name, rule)
 
     def reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
         value = getattr(self, name)
@@ -173,7 +173,7 @@ def _split(self):
     leaves, structure = [], []
     for field in dataclasses.fields(self):
         value = getattr(self, field.name)
-        if "static" in field.metadata and field.metadata["static"](value):
+        if self._is_structure(field, value):
             structure.append((field.name, value))
         else:
             leaves.append((field.name, value))
