@@ -29,7 +29,7 @@ def evaluate(schedule, count):
     if prepared.leaves is None:
         static = prepared.static._replace(dtype=dtype)
         if isinstance(count, np.ndarray):  # int64 and float64 are rounded outside of x64
-            static, count = static._replace(exact_count=_Count(count)), np.int32(0)
+            static, count = static._replace(exact_count=_Constant(count)), np.int32(0)
         return _differentiable(static, prepared.arrays, count)
     if isinstance(count, jax.core.Tracer) and jnp.issubdtype(count.dtype, jnp.floating):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
@@ -52,13 +52,13 @@ class _Static(NamedTuple):
     treedef: Any
     plan: tuple
     dtype: Any = None
-    fixed: tuple = ()  # exact Python numbers, None where an array goes
+    fixed: tuple = ()  # exact Python numbers and `_Constant`s, None where an array goes
     wrt: tuple[int, ...] = ()  # the arguments to differentiate with respect to, one after another
-    exact_count: "_Count | None" = None  # a count that is known
+    exact_count: "_Constant | None" = None  # a count that is known
 
 
-class _Count:
-    """A NumPy count, compared by value."""
+class _Constant:
+    """A NumPy array, compared by value."""
 
     def __init__(self, array: np.ndarray):
         self.array = array
@@ -92,8 +92,8 @@ def _prepare(schedule) -> _Prepared:
         prepared = _Prepared(static, exact, [], last_count, rounded)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
-    fixed = tuple(np.asarray(x).item() if known(x) else None for x in leaves)
-    arrays = [jnp.asarray(x) for x in leaves if not known(x)]
+    fixed = tuple(map(_fixed, leaves))
+    arrays = [jnp.asarray(x) for x, exact in zip(leaves, fixed, strict=True) if exact is None]
     for path, leaf in jax.tree_util.tree_leaves_with_path(stand_in):
         name = getattr(path[-1], "name", None)
         if jnp.ndim(leaf) and name not in ("milestones", "rates"):
@@ -102,6 +102,13 @@ def _prepare(schedule) -> _Prepared:
                 f" called, got shape {jnp.shape(leaf)}: call a batched schedule under `jax.vmap`."
             )
     return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {})
+
+
+def _fixed(leaf):
+    """What is known of a leaf exactly; None for a JAX array, which enters with its precision."""
+    if known(leaf):
+        return np.asarray(leaf).item()
+    return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
 
 
 def _wide(x) -> type:
@@ -173,7 +180,8 @@ def with_count(tree, count):
 def _differentiable(static: _Static, arrays, count):
     with jax.enable_x64(True):
         rest = iter(arrays)
-        leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in static.fixed]
+        exact = [x.array if isinstance(x, _Constant) else x for x in static.fixed]
+        leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in exact]
         count = count if static.exact_count is None else static.exact_count.array
         return _run(static._replace(exact_count=None), leaves, count)
 

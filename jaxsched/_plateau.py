@@ -1,4 +1,13 @@
-"""Metric to rate: ReduceLROnPlateau, a pure state machine."""
+"""Metric to rate: ReduceLROnPlateau, a pure state machine.
+
+A step of it has two halves, and the three ways to drive it only differ in when they come:
+
+    `_tick`: an optimizer update has been made       `_judge`: a metric has come
+
+- `ReduceLROnPlateau` itself does both at every update;
+- `averaged(n)` ticks at every update, and judges the mean metric after every n of them;
+- `held` only ticks, and `step` judges: between updates, say after an epoch.
+"""
 
 import functools
 from typing import Any, NamedTuple
@@ -6,19 +15,23 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from ._exact import evaluate, power_of
 from ._schedule import Schedule
 from ._value import Float, Int, Number, Value, known, static
 
+_THRESHOLD_MODES = ("rel", "abs", "magnitude")
+
 
 class PlateauState(NamedTuple):
-    """What ReduceLROnPlateau remembers: four scalar arrays."""
+    """What ReduceLROnPlateau remembers: five scalar arrays."""
 
     best: jax.Array  # the best metric so far
     num_bad_epochs: jax.Array  # metrics since then that were no better
     cooldown_counter: jax.Array  # metrics still to be ignored
     num_reductions: jax.Array  # how often the rate was reduced
+    count: jax.Array  # type: ignore[assignment]  # updates made, for a schedule underneath
 
 
 class ReduceLROnPlateau(Value):
@@ -32,19 +45,27 @@ class ReduceLROnPlateau(Value):
         optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=ReduceLROnPlateau(0.1))
         updates, state = optimizer.update(grads, state, params, value=loss)
 
-    As in PyTorch, an update uses the rate set by the metrics before it.
+    As in PyTorch, an update uses the rate set by the metrics before it. Where a metric does not
+    come with every update, hand Optax `plateau.averaged(steps_per_epoch)`, which judges an
+    epoch's mean metric, or `plateau.held`, whose rate moves by `plateau.step` only.
+
+    `lr` may be a schedule, which PyTorch cannot do: warm up, or decay, and reduce on top.
 
     Args:
-      lr: the learning rate at the start.
+      lr: the learning rate at the start; or a schedule of the number of updates, whose rate the
+        reductions so far then scale.
       mode: "min" if a smaller metric is better, "max" if a larger one is.
       factor: what each reduction multiplies by, below 1.
       patience: the number of metrics without improvement that are put up with; the next
         one reduces the rate.
       threshold: how much better counts as better.
-      threshold_mode: whether that is relative to the best metric ("rel") or absolute ("abs").
-        Like PyTorch, "rel" never improves on a negative metric that keeps its sign: use "abs".
+      threshold_mode: whether that is relative to the best metric ("rel"), or absolute ("abs").
+        "rel" is PyTorch's `best * (1 - threshold)` ("max": 1 + threshold), which for negative
+        metrics lies on the wrong side of `best`: one that stalls counts as better every time,
+        and the rate never falls. "magnitude", which PyTorch lacks, is relative to `abs(best)`:
+        the same for positive metrics, and right for negative ones.
       cooldown: the number of metrics after a reduction that do not count as bad.
-      min_lr: the smallest rate that is reduced to.
+      min_lr: the smallest rate that is reduced to. (A schedule's own rate may be smaller.)
       eps: a reduction by no more than this is not made.
 
     Raises:
@@ -60,7 +81,7 @@ class ReduceLROnPlateau(Value):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
 
-    lr: Float
+    lr: Float | Schedule
     mode: str = static(default="min")
     factor: Float = 0.1
     patience: Int = 10
@@ -71,21 +92,39 @@ class ReduceLROnPlateau(Value):
     eps: Float = 1e-8
 
     def validate(self):
-        self.require("lr", lambda x: x >= 0, "a number from 0 up")
+        if not isinstance(self.lr, Schedule):
+            self.require("lr", lambda x: x >= 0, "a number from 0 up")
         self.require("factor", lambda x: x < 1, "below 1")
         if self.mode not in ("min", "max"):
             self.reject("mode", "'min' or 'max'")
-        if self.threshold_mode not in ("rel", "abs"):
-            self.reject("threshold_mode", "'rel' or 'abs'")
+        if self.threshold_mode not in _THRESHOLD_MODES:
+            self.reject("threshold_mode", "'rel', 'abs' or 'magnitude'")
+
+    def _check_numbers(self, name, value):
+        if name == "lr" and isinstance(value, Value):
+            if not isinstance(value, Schedule):
+                self.reject("lr", "a number or one schedule", TypeError)
+        else:
+            super()._check_numbers(name, value)
 
     def init(self) -> PlateauState:
         """The state before any metric."""
         worst = jnp.asarray(np.inf if self.mode == "min" else -np.inf, jnp.result_type(float))
         zero = jnp.zeros((), jnp.int32)
-        return PlateauState(worst, zero, zero, zero)
+        return PlateauState(worst, zero, zero, zero, zero)
+
+    def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
+        """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
+        del extra_args
+        _checked(state)
+        if not isinstance(self.lr, Schedule):
+            return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
+        _, schedule = _planned(self.lr)
+        scaled = _Scaled(schedule, self.factor, self.min_lr, state.num_reductions)
+        return evaluate(scaled, state.count)
 
     def update(self, state: PlateauState, *, value: Any = None, **extra_args: Any) -> PlateauState:
-        """The state after one more metric.
+        """The state after one more update, and its metric.
 
         Args:
           state: the state before it.
@@ -98,33 +137,176 @@ class ReduceLROnPlateau(Value):
           ValueError: for a `value` that is no scalar.
         """
         del extra_args
-        if value is None:
+        state = _tick(_checked(state))
+        return self._judge(state, _metric(value, state))
+
+    @property
+    def held(self) -> "Held":
+        """The same rate for `optax.inject_hyperparams`, left alone by updates: see `step`."""
+        return Held(self)
+
+    def step(self, opt_state: Any, *, value: Any) -> Any:
+        """PyTorch's `scheduler.step(value)`: reports a metric between two updates.
+
+        Args:
+          opt_state: the state of an optimizer that got `held`, in whatever wrapper; for an
+            `nnx.Optimizer` or a `TrainState`, its `opt_state`.
+          value: the metric, a scalar. NaN is never better.
+
+        Returns:
+          The same state, in which the next update finds the new rate.
+
+        Raises:
+          ValueError: where no plateau is in the state, or several are; or for a `value` that is
+            no scalar.
+
+        >>> import jax.numpy as jnp
+        >>> import jaxsched, optax
+        >>> plateau = jaxsched.ReduceLROnPlateau(0.1, factor=0.5, patience=0)
+        >>> optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=plateau.held)
+        >>> params, grads = jnp.zeros(3), jnp.ones(3)
+        >>> state = optimizer.init(params)
+        >>> for validation_loss in [1.0, 1.0, 1.0]:
+        ...     for _ in range(10):
+        ...         _, state = optimizer.update(grads, state, params)
+        ...     state = plateau.step(state, value=validation_loss)
+        >>> jaxsched.current_lr(state)  # of the last epoch
+        Array(0.05, dtype=float32)
+        """
+        if hasattr(opt_state, "opt_state"):
             raise TypeError(
-                "`ReduceLROnPlateau.update(value=...)` must be the metric, got None: pass it to the"
-                " optimizer's `update(grads, state, params, value=loss)`."
+                "`ReduceLROnPlateau.step(opt_state=...)` must be the optimizer's state alone, got"
+                f" {type(opt_state).__name__}: pass its `opt_state`."
             )
-        _check_state(state)
-        if np.size(value) != 1:
+        nodes, structure = jax.tree.flatten(opt_state, is_leaf=_is_state)
+        places = [i for i, node in enumerate(nodes) if _is_state(node)]
+        if len(places) != 1:
             raise ValueError(
-                "`ReduceLROnPlateau.update(value=...)` must be a scalar,"
-                f" got shape {np.shape(value)}."
+                "`ReduceLROnPlateau.step(opt_state=...)` must hold the state of one plateau, got"
+                f" {len(places)}: make the optimizer with `optax.inject_hyperparams(optax.sgd)"
+                "(learning_rate=plateau.held)`, and pass one group's state."
             )
-        value = np.asarray(value, state.best.dtype) if known(value) else value
+        [place] = places
+        leaves, fields = jax.tree.flatten(nodes[place])  # nnx wraps them in Variables
+        state = PlateauState(*leaves)
+        state = self._judge(state, _metric(value, state))
+        nodes[place] = jax.tree.unflatten(fields, list(state))
+        return jax.tree.unflatten(structure, nodes)
+
+    def averaged(self, steps_per_epoch: int) -> "Averaged":
+        """The same, judging the mean of the metrics of each epoch, for `optax.inject_hyperparams`.
+
+        Args:
+          steps_per_epoch: the number of updates in an epoch, a positive int. Each passes its
+            metric as `value`; the last one's completes the mean, and the next epoch has the
+            new rate.
+
+        Raises:
+          ValueError: for a `steps_per_epoch` that is no positive int.
+
+        >>> plateau = ReduceLROnPlateau(0.1, factor=0.5, patience=0).averaged(2)
+        >>> state = plateau.init()
+        >>> for loss in [1.0, 2.0, 2.0, 1.0]:
+        ...     state = plateau.update(state, value=loss)
+        >>> plateau(state)
+        Array(0.05, dtype=float32)
+        """
+        return Averaged(self, steps_per_epoch)
+
+    def _judge(self, state: PlateauState, value: jax.Array) -> PlateauState:
+        """The state after a metric; `state.count` is already that of the next update."""
+        plan, lr = _planned(self.lr) if isinstance(self.lr, Schedule) else ((), self.lr)
         numbers, value = jax.tree.map(
-            lambda x: x if known(x) else jax.lax.stop_gradient(x), (_Numbers.of(self), value)
+            lambda x: x if known(x) or isinstance(x, np.ndarray) else jax.lax.stop_gradient(x),
+            (_Numbers(lr, *(getattr(self, name) for name in _Numbers._fields[1:])), value),
         )
         with jax.enable_x64(True):
-            return _advance(self.mode, self.threshold_mode, numbers, state, value)
+            return _advance(self.mode, self.threshold_mode, plan, numbers, state, value)
+
+
+class Held(Value):
+    """A plateau whose rate updates leave alone; what `ReduceLROnPlateau.held` is."""
+
+    plateau: ReduceLROnPlateau
+
+    def init(self) -> PlateauState:
+        """The state before any metric."""
+        return self.plateau.init()
 
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
-        """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
-        del extra_args
-        _check_state(state)
-        return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
+        """The learning rate in force."""
+        return self.plateau(state)
+
+    def update(self, state: PlateauState, **extra_args: Any) -> PlateauState:
+        """The state after one more update; metrics come through `ReduceLROnPlateau.step`."""
+        return _tick(_checked(state))
+
+    def __repr__(self):
+        return f"{self.plateau!r}.held"
+
+
+class AveragedState(NamedTuple):
+    """A plateau's state, and the metrics of the epoch so far."""
+
+    plateau: PlateauState
+    total: jax.Array
+    lost: jax.Array  # what rounding took from `total`
+    num_values: jax.Array
+
+
+class Averaged(Value):
+    """A plateau that judges epochs; what `ReduceLROnPlateau.averaged` returns."""
+
+    plateau: ReduceLROnPlateau
+    steps_per_epoch: Int
+
+    def validate(self):
+        self.require(
+            "steps_per_epoch",
+            lambda n: isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0,
+            "a positive int",
+        )
+
+    def init(self) -> AveragedState:
+        """The state before any metric."""
+        return _new_epoch(self.plateau.init())
+
+    def __call__(self, state: AveragedState, **extra_args: Any) -> jax.Array:
+        """The learning rate in force."""
+        return self.plateau(_within(state))
+
+    def update(
+        self, state: AveragedState, *, value: Any = None, **extra_args: Any
+    ) -> AveragedState:
+        """The state after one more update and its metric, the last of an epoch judging the mean."""
+        plateau = _tick(_within(state))
+        value = jnp.asarray(_metric(value, plateau), state.total.dtype).reshape(())
+        with jax.numpy_dtype_promotion("standard"):
+            # Kahan's sum: an epoch may be long, and a threshold of 1e-4 small.
+            added = value - state.lost
+            total = state.total + added
+            more = AveragedState(
+                plateau, total, (total - state.total) - added, state.num_values + 1
+            )
+            judged = self.plateau._judge(plateau, total / more.num_values.astype(total.dtype))
+            ended = plateau.count % self.steps_per_epoch == 0
+        return jax.tree.map(lambda a, b: jnp.where(ended, a, b), _new_epoch(judged), more)
+
+    def __repr__(self):
+        return f"{self.plateau!r}.averaged({self.steps_per_epoch!r})"
+
+
+def _within(state: Any) -> PlateauState:
+    return _checked(getattr(state, "plateau", state))
+
+
+def _new_epoch(plateau: PlateauState) -> AveragedState:
+    zero = jnp.zeros_like(plateau.best)
+    return AveragedState(plateau, zero, zero, jnp.zeros((), jnp.int32))
 
 
 class _Reduced(Schedule):
-    """The rate as a function of the number of reductions."""
+    """A rate as a function of the number of reductions."""
 
     lr: Float
     factor: Float
@@ -135,10 +317,46 @@ class _Reduced(Schedule):
         return jnp.where(t == 0, self.lr, jnp.maximum(reduced, self.min_lr))
 
 
+class _Scaled(Schedule):
+    """A schedule's rate after some reductions, as a function of the step count."""
+
+    schedule: Schedule
+    factor: Float
+    min_lr: Float
+    num_reductions: Int
+
+    def plan(self):
+        return _planned(self.schedule)[0], self
+
+    def rate(self, count, plan):
+        return _reduced(self.schedule, plan, count, self.factor, self.min_lr)(self.num_reductions)
+
+    def last_count(self):
+        return self.schedule.last_count()
+
+    def past_end(self, count):
+        return self.schedule.past_end(count)
+
+
+def _reduced(lr, plan: tuple, count, factor, min_lr):
+    """The rate at `count`, as a function of the number of reductions."""
+    if not isinstance(lr, Schedule):
+        return _Reduced(lr, factor, min_lr).curve
+    rate = lr.rate(count, plan)
+    return _Reduced(rate, factor, jnp.minimum(min_lr, rate)).curve  # Reductions never raise it.
+
+
+def _planned(schedule: Schedule) -> tuple[tuple, Schedule]:
+    """`schedule.plan()`, asked for once: to tabulate takes a while."""
+    if "_planned" not in schedule.__dict__:
+        object.__setattr__(schedule, "_planned", schedule.plan())
+    return schedule.__dict__["_planned"]
+
+
 class _Numbers(NamedTuple):
     """ReduceLROnPlateau's numbers, as they enter the compiled update."""
 
-    lr: Float
+    lr: Float | Schedule
     factor: Float
     min_lr: Float
     patience: Number
@@ -146,22 +364,23 @@ class _Numbers(NamedTuple):
     cooldown: Number
     eps: Float
 
-    @classmethod
-    def of(cls, p: ReduceLROnPlateau):
-        return cls(*[getattr(p, name) for name in cls._fields])
+
+def _tick(state: PlateauState) -> PlateauState:
+    return state._replace(count=optax.safe_increment(state.count))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), inline=True)
-def _advance(mode: str, threshold_mode: str, p: _Numbers, state: PlateauState, value):
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
+def _advance(mode: str, threshold_mode: str, plan: tuple, p: _Numbers, state: PlateauState, value):
     with jax.numpy_dtype_promotion("standard"):
         value = jnp.reshape(value, ()).astype(state.best.dtype)
         metric, best = value.astype(jnp.float64), state.best.astype(jnp.float64)
-        sign = 1.0 if mode == "min" else -1.0
-        bar = (
-            best * (1.0 - sign * p.threshold)
-            if threshold_mode == "rel"
-            else best - sign * p.threshold
-        )
+        margin = p.threshold if mode == "min" else -p.threshold
+        if threshold_mode == "abs":
+            bar = best - margin
+        elif threshold_mode == "rel":
+            bar = best * (1.0 - margin)
+        else:
+            bar = best * (1.0 - jnp.where(best < 0, -margin, margin))
         better = metric < bar if mode == "min" else metric > bar
         bad = jnp.where(better, 0, state.num_bad_epochs + 1)
         cooling = state.cooldown_counter > 0
@@ -169,21 +388,42 @@ def _advance(mode: str, threshold_mode: str, p: _Numbers, state: PlateauState, v
         cooldown = state.cooldown_counter - cooling
         due = bad > p.patience
         pause = jnp.clip(jnp.ceil(p.cooldown), 0, 2**31 - 1)  # a broken one ends in a whole step
-        count = state.num_reductions
-        reduced = _Reduced(p.lr, p.factor, p.min_lr)
-        change = reduced.curve(count) - reduced.curve(count + 1)
+        reductions = state.num_reductions
+        rate = _reduced(p.lr, plan, state.count, p.factor, p.min_lr)
+        change = rate(reductions) - rate(reductions + 1)
         return PlateauState(
             jnp.where(better, value, state.best),
             jnp.where(due, 0, bad).astype(jnp.int32),
             jnp.where(due, pause, cooldown).astype(jnp.int32),
-            (count + (due & (change > p.eps))).astype(jnp.int32),
+            (reductions + (due & (change > p.eps))).astype(jnp.int32),
+            state.count,
         )
 
 
-def _check_state(state: Any) -> None:
-    if not isinstance(state, PlateauState):
+def _metric(value: Any, state: PlateauState) -> Any:
+    """The metric as a scalar, in the float type of the state where it is known."""
+    if value is None:
         raise TypeError(
-            "`ReduceLROnPlateau(...)(state)` must get a PlateauState, the rate depends on a metric"
-            f" and not on a step count; got {state!r}. Hand it to Optax as"
-            " `optax.inject_hyperparams(optax.sgd)(learning_rate=ReduceLROnPlateau(...))`."
+            "`ReduceLROnPlateau.update(value=...)` must be the metric, got None: pass it to the"
+            " optimizer's `update(grads, state, params, value=loss)`; or, where not every update"
+            " has one, hand Optax `plateau.held` and report it with `plateau.step`."
         )
+    if np.size(value) != 1:
+        raise ValueError(
+            f"`ReduceLROnPlateau.update(value=...)` must be a scalar, got shape {np.shape(value)}."
+        )
+    return np.asarray(value, state.best.dtype) if known(value) else value
+
+
+def _is_state(node: Any) -> bool:
+    return isinstance(node, PlateauState)
+
+
+def _checked(state: Any) -> PlateauState:
+    if _is_state(state):
+        return state
+    raise TypeError(
+        "`ReduceLROnPlateau(...)(state)` must get a PlateauState, the rate depends on a metric"
+        f" and not on a step count; got {state!r}. Hand it to Optax as"
+        " `optax.inject_hyperparams(optax.sgd)(learning_rate=ReduceLROnPlateau(...))`."
+    )

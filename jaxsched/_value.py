@@ -25,7 +25,7 @@ Number = Float | Int
 _MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
 _MAY_BE_INFINITE |= {"threshold", "eps", "power"}
 
-_NESTED = {"schedulers", "schedules", "schedule"}  # values, which check themselves
+_NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
 
 
 def static(default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **kw):
