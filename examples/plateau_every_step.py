@@ -1,0 +1,48 @@
+"""ReduceLROnPlateau on the loss of every step, with `nnx.Optimizer`.
+
+In PyTorch: pytorch/plateau_every_step.py
+
+python examples/plateau_every_step.py
+"""
+
+import optax
+from flax import nnx
+from moons import Classifier, cross_entropy
+from recorded import Bound, Experiment, copy_parameters
+
+import jaxsched
+
+PLATEAU = jaxsched.ReduceLROnPlateau(0.1, factor=0.5, patience=10, threshold=0.01, min_lr=0.01)
+
+
+def train(model: Classifier, x, y, steps: int):
+    """Trains the model in place; returns the loss and the rate of each step."""
+    injected = optax.inject_hyperparams(optax.sgd)(learning_rate=PLATEAU, momentum=0.9)
+    optimizer = nnx.Optimizer(model, injected, wrt=nnx.Param)
+
+    @nnx.jit
+    @nnx.scan(in_axes=nnx.Carry, out_axes=(nnx.Carry, 0, 0), length=steps)
+    def run(carry):
+        model, optimizer = carry
+        loss, grads = nnx.value_and_grad(lambda model: cross_entropy(model(x), y))(model)
+        optimizer.update(model, grads, value=loss)
+        return carry, loss, jaxsched.current_lr(optimizer)
+
+    _, losses, rates = run((model, optimizer))
+    return losses, rates
+
+
+BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
+
+
+def main(arguments=None):
+    experiment = Experiment(__file__, __doc__, arguments, unit="step")
+    for run in experiment.runs():
+        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        losses, rates = train(model, run["data"]["x"], run["data"]["y"], experiment.steps)
+        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+    experiment.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""The other half of every example here: what PyTorch did, and how close a run of ours comes.
+
+The scripts in pytorch/ left their initial parameters, data, losses and rates in runs/*.npz, in
+float32 and float64. An `Experiment` hands these out, one run after the other, checks what JAX makes
+of each, and ends with a table and a picture. Only numbers pass through here: all of the training
+is in the example itself.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib
+import numpy as np
+from flax import nnx
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+HERE = Path(__file__).parent
+
+NEIGHBOUR = "loss, one bit changed"  # in the initial parameters: how far PyTorch gets from itself
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of PyTorch: its arrays by name, the nested ones as dicts."""
+
+    variant: str
+    dtype: str
+    arrays: dict
+
+    def __getitem__(self, name: str):
+        return self.arrays[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """By how much a loss may differ from PyTorch's, relatively, and for how many steps."""
+
+    relative: float
+    steps: int
+
+
+def load(example: str) -> list[Run]:
+    """All runs of an example, in the order in which they were recorded."""
+    runs: dict[tuple[str, str], dict] = {}
+    with np.load(HERE / "runs" / f"{example}.npz") as file:
+        for key in file.files:
+            variant, dtype, *names, last = key.split("/")
+            place = runs.setdefault((variant, dtype), {})
+            for name in names:
+                place = place.setdefault(name, {})
+            place[last] = file[key]
+    return [Run(variant, dtype, arrays) for (variant, dtype), arrays in runs.items()]
+
+
+def copy_parameters(model: nnx.Module, state_dict: dict[str, np.ndarray]) -> nnx.Module:
+    """Gives each `nnx.Linear` of `model` the parameters of PyTorch's layer of the same name."""
+    for name, layer in vars(model).items():
+        if isinstance(layer, nnx.Linear):
+            layer.kernel[...] = jnp.asarray(state_dict[f"{name}.weight"].T)
+            layer.bias[...] = jnp.asarray(state_dict[f"{name}.bias"])
+    return model
+
+
+class Experiment:
+    """The runs of one example, checked and shown; parses `--steps` and `--picture`."""
+
+    def __init__(self, script: str, docstring: str | None, arguments: list[str] | None, unit: str):
+        parser = argparse.ArgumentParser(
+            description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument("--steps", type=int, metavar="N", help=f"only the first N {unit}s")
+        parser.add_argument("--picture", type=Path, metavar="PNG", help="where to draw it")
+        options = parser.parse_args(arguments)
+        self.name, self.unit = Path(script).stem, unit
+        self.picture = options.picture or HERE / "pictures" / f"{self.name}.png"
+        self.recorded = load(self.name)
+        self.full = len(self.recorded[0]["loss"])
+        if options.steps is not None and not 1 <= options.steps <= self.full:
+            parser.error(f"--steps must be from 1 to {self.full}, got {options.steps}")
+        self.steps = options.steps or self.full
+        self.rows: list[list[str]] = []
+        self.results: dict[tuple[str, str], tuple[dict, dict]] = {}
+
+    def runs(self) -> Iterator[Run]:
+        """Each recorded run, under the precision it needs."""
+        with Progress(transient=True) as progress:
+            for run in progress.track(self.recorded, description=self.name):
+                with jax.enable_x64(run.dtype == "float64"):
+                    yield run
+
+    def check(
+        self,
+        run: Run,
+        result: dict,
+        bounds: dict[str, Bound],
+        figure: str = "loss",
+        published: str = "",
+    ) -> None:
+        """Holds a result against PyTorch's.
+
+        Args:
+          run: what PyTorch did.
+          result: what of it was done again: `loss`, `lr` and `momentum` for each step, and
+            `figure`.
+          bounds: by dtype, how close the losses must be. (The rates must always be equal, as far
+            as the dtype can tell.)
+          figure: the result to print; if it has an entry for each step, the last one.
+          published: what the literature says of that figure.
+        """
+        ours = {name: np.asarray(value) for name, value in result.items()}
+        theirs = {
+            name: value[: self.steps] if value.ndim else value
+            for name, value in run.arrays.items()
+            if isinstance(value, np.ndarray)
+        }
+        where = f"{self.name}, {run.variant}, {run.dtype}"
+        for name in ours.keys() & {"lr", "momentum"}:
+            check_rates(f"{where}, {name}", ours[name], theirs[name])
+        bound = bounds[run.dtype]
+        steps = min(bound.steps, self.steps)
+        worst = difference(ours["loss"], theirs["loss"])[:steps].max()
+        assert worst <= bound.relative, f"{where}: losses differ by {worst:.2g}"
+
+        known = self.steps == self.full or theirs[figure].ndim > 0
+        figures = [f"{np.ravel(x[figure])[-1]:.6g}" if known else "-" for x in (ours, theirs)]
+        apart = f"{worst:.1e} (at most {bound.relative:.0e})"
+        self.rows.append([run.variant, run.dtype, *figures, published, apart, f"{steps:,}"])
+        self.results[run.variant, run.dtype] = ours, theirs
+
+    def finish(self, figure: str = "last loss") -> None:
+        """Prints the table and draws the picture."""
+        columns = ["", "dtype", "this run", "PyTorch", "published", "losses differ by"]
+        columns.append(f"until {self.unit}")
+        if not any(row[4] for row in self.rows):
+            for row in [columns, *self.rows]:
+                del row[4]
+        table = Table(*columns, title=f"{self.name}: {figure}")
+        for row in self.rows:
+            table.add_row(*row)
+        console = Console(width=120)
+        console.print(table)
+        self._draw()
+        console.print("The rates are PyTorch's at every step. Picture:", str(self.picture))
+
+    def _draw(self) -> None:
+        """Loss, rate (and momentum), PyTorch's as circles, and how far the losses are apart."""
+        shown, _ = self.results[self.rows[0][0], "float32"]
+        titles = {"loss": "loss", "lr": "learning rate", "momentum": "momentum"}
+        panels = [name for name in titles if name in shown]
+        figure, axes = plt.subplots(
+            1, len(panels) + 1, figsize=(4.8 * (len(panels) + 1), 4.2), layout="constrained"
+        )
+        variants = dict.fromkeys(variant for variant, _ in self.results)
+        colors = plt.get_cmap("tab10" if len(variants) <= 10 else "tab20").colors
+        steps = np.arange(self.steps)
+        some = slice(None, None, max(1, self.steps // 25))
+        for color, variant in zip(colors, variants, strict=False):
+            ours, theirs = self.results[variant, "float32"]
+            for name, axis in zip(panels, axes, strict=False):
+                axis.plot(ours[name], color=color, lw=1)
+                axis.plot(steps[some], theirs[name][some], "o", color=color, ms=4, mfc="none")
+            for dtype, style in (("float32", "-"), ("float64", ":")):
+                ours, theirs = self.results[variant, dtype]
+                axes[-1].plot(so_far(ours["loss"], theirs["loss"]), style, color=color, lw=1.3)
+                if NEIGHBOUR in theirs:
+                    apart = so_far(theirs[NEIGHBOUR], theirs["loss"])
+                    axes[-1].plot(apart, style, color="0.7", lw=1.3, zorder=0)
+            axes[-1].plot([], color=color, label=variant)
+        if NEIGHBOUR in theirs:
+            axes[-1].plot([], color="0.7", label="PyTorch, and PyTorch with one bit changed")
+        for name, axis in zip(panels, axes, strict=False):
+            axis.set_title(f"{titles[name]} (lines: JAX, circles: PyTorch)", fontsize=10)
+        axes[0].set_yscale("log")
+        axes[-1].set_yscale("log")
+        axes[-1].set_ylim(1e-17, 10)
+        axes[-1].set_title("largest relative difference of the losses so far\n"
+                           "(solid: float32, dotted: float64)", fontsize=10)  # fmt: skip
+        for axis in axes:
+            axis.set_xlabel(self.unit)
+            axis.grid(alpha=0.3)
+        figure.legend(loc="outside lower center", ncols=6, fontsize=9)
+        self.picture.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(self.picture, dpi=75)
+        plt.close(figure)
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """The relative difference of two arrays, element by element."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    return np.abs(ours - theirs) / np.where(theirs == 0, 1.0, np.abs(theirs))
+
+
+def so_far(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """The largest relative difference up to each step, for a logarithmic axis."""
+    return np.maximum(np.maximum.accumulate(difference(ours, theirs)), 1e-17)
+
+
+def check_rates(where: str, ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Holds rates to what jaxsched promises: PyTorch's, correctly rounded."""
+    if ours.dtype == np.float32:
+        limit = 0.501 * np.spacing(np.abs(theirs).astype(np.float32)).astype(np.float64)
+    else:
+        limit = 1e-12 * np.abs(theirs)
+    apart = np.abs(ours.astype(np.float64) - theirs)
+    beyond = apart > limit + 1e-15 * np.abs(theirs).max()
+    assert not beyond.any(), f"{where} differs first at step {np.argmax(beyond)}"
