@@ -34,7 +34,7 @@ SCHEDULES = {
 
 
 def train(weight, schedule, target, scale, steps: int):
-    """Returns the loss and the rate of each step."""
+    """Returns the trained weight, and the loss and the rate of each step."""
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule)
 
     def loss_fn(weight):
@@ -51,7 +51,8 @@ def train(weight, schedule, target, scale, steps: int):
     def run(weight):
         return jax.lax.scan(step, (weight, optimizer.init(weight)), length=steps)
 
-    return run(weight)[1]
+    (weight, _), (losses, rates) = run(weight)
+    return weight, losses, rates
 
 
 BOUNDS = {"float32": Bound(1e-6, steps=60), "float64": Bound(1e-12, steps=60)}
@@ -62,8 +63,9 @@ def main(arguments=None):
     for run in experiment.runs():
         weight = jnp.zeros((2, 2), run.dtype)
         target, scale = run["data"]["target"], run["data"]["scale"]
-        losses, rates = train(weight, SCHEDULES[run.variant], target, scale, experiment.steps)
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        schedule = SCHEDULES[run.variant]
+        weight, losses, rates = train(weight, schedule, target, scale, experiment.steps)
+        experiment.check(run, {"loss": losses, "lr": rates}, {"weight": weight}, BOUNDS)
     experiment.finish()
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -68,7 +68,7 @@ def main(arguments=None):
             "lr": schedule(jnp.arange(experiment.steps)),
             "accuracy": jnp.mean(prediction == y),
         }
-        experiment.check(run, result, BOUNDS, figure="accuracy")
+        experiment.check(run, result, state_dict(model), BOUNDS, figure="accuracy")
     experiment.finish("accuracy")
 
 

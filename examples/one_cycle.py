@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -27,7 +27,7 @@ OPTIMIZERS = {
 
 
 def train(model: Classifier, optimizer, xs, ys):
-    """Returns the loss and the hyperparameters of each step."""
+    """Returns the trained model, and the loss and the hyperparameters of each step."""
     graph, params = nnx.split(model)
 
     def loss_fn(params, x, y):
@@ -44,7 +44,8 @@ def train(model: Classifier, optimizer, xs, ys):
     def run(params):
         return jax.lax.scan(step, (params, optimizer.init(params)), (xs, ys))
 
-    return run(params)[1]
+    (params, _), (losses, applied) = run(params)
+    return nnx.merge(graph, params), losses, applied
 
 
 BOUNDS = {"float32": Bound(1e-4, steps=300), "float64": Bound(1e-12, steps=300)}
@@ -56,13 +57,13 @@ def main(arguments=None):
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
-        losses, applied = train(model, OPTIMIZERS[run.variant], xs, ys)
+        model, losses, applied = train(model, OPTIMIZERS[run.variant], xs, ys)
         result = {
             "loss": losses,
             "lr": applied["learning_rate"],
             "momentum": applied["b1" if "Adam" in run.variant else "momentum"],
         }
-        experiment.check(run, result, BOUNDS)
+        experiment.check(run, result, state_dict(model), BOUNDS)
     experiment.finish()
 
 

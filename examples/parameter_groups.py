@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -28,7 +28,7 @@ ACCUMULATED = {"every batch": 1, "accumulated": 2}
 
 
 def train(model: Classifier, accumulated: int, xs, ys):
-    """Returns the loss of each batch, and the rates, of shape (batches, 2)."""
+    """Returns the trained model, the loss of each batch, and the rates, of shape (batches, 2)."""
     graph, params = nnx.split(model)
     schedules = {
         group: jaxsched.per_epoch(schedule, steps_per_epoch=BATCHES // accumulated)
@@ -57,7 +57,8 @@ def train(model: Classifier, accumulated: int, xs, ys):
     def run(params):
         return jax.lax.scan(step, (params, optimizer.init(params)), (xs, ys))
 
-    return run(params)[1]
+    (params, _), (losses, rates) = run(params)
+    return nnx.merge(graph, params), losses, rates
 
 
 BOUNDS = {"float32": Bound(1e-5, steps=200), "float64": Bound(1e-12, steps=400)}
@@ -69,8 +70,8 @@ def main(arguments=None):
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
-        losses, rates = train(model, ACCUMULATED[run.variant], xs, ys)
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        model, losses, rates = train(model, ACCUMULATED[run.variant], xs, ys)
+        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish()
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -48,7 +48,7 @@ def train(model: Classifier, data: dict, epochs: int):
     return jnp.stack(losses), jnp.stack(rates)
 
 
-BOUNDS = {"float32": Bound(1e-5, steps=60), "float64": Bound(1e-12, steps=60)}
+BOUNDS = {"float32": Bound(1e-4, steps=60), "float64": Bound(1e-12, steps=60)}
 
 
 def main(arguments=None):
@@ -56,7 +56,7 @@ def main(arguments=None):
     for run in experiment.runs():
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
         losses, rates = train(model, run["data"], experiment.steps)
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish("last validation loss")
 
 

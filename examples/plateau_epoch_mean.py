@@ -57,7 +57,7 @@ def train(state: MetricTrainState, xs, ys):
 
 
 def torch_parameters(state_dict: dict) -> dict:
-    """PyTorch's Linear layers as the parameters of Linen's Dense layers of the same names."""
+    """The parameters of PyTorch's Linear layers, for Dense layers of the same names."""
     return {
         layer: {
             "kernel": jnp.asarray(state_dict[f"{layer}.weight"].T),
@@ -68,6 +68,12 @@ def torch_parameters(state_dict: dict) -> dict:
 
 
 BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
+
+
+def state_dict(params: dict) -> dict:
+    """The same parameters as PyTorch names and lays them out."""
+    kernels = {f"{layer}.weight": value["kernel"].T for layer, value in params.items()}
+    return kernels | {f"{layer}.bias": value["bias"] for layer, value in params.items()}
 
 
 def main(arguments=None):
@@ -83,7 +89,7 @@ def main(arguments=None):
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
         state, (losses, rates) = train(state, xs, ys)
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(state.params), BOUNDS)
     experiment.finish()
 
 

@@ -8,7 +8,7 @@ python examples/plateau_every_step.py
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -40,7 +40,7 @@ def main(arguments=None):
     for run in experiment.runs():
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
         losses, rates = train(model, run["data"]["x"], run["data"]["y"], experiment.steps)
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish()
 
 

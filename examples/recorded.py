@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import matplotlib
 import numpy as np
 from flax import nnx
+from jax.typing import ArrayLike
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -70,6 +71,16 @@ def copy_parameters(model: nnx.Module, state_dict: dict[str, np.ndarray]) -> nnx
     return model
 
 
+def state_dict(model: nnx.Module) -> dict[str, np.ndarray]:
+    """The parameters of a model's `nnx.Linear` layers, as PyTorch names and lays them out."""
+    parameters = {}
+    for name, layer in vars(model).items():
+        if isinstance(layer, nnx.Linear):
+            parameters[f"{name}.weight"] = np.asarray(layer.kernel[...]).T
+            parameters[f"{name}.bias"] = np.asarray(layer.bias[...])
+    return parameters
+
+
 class Experiment:
     """The runs of one example, checked and shown; parses `--steps` and `--picture`."""
 
@@ -101,6 +112,7 @@ class Experiment:
         self,
         run: Run,
         result: dict,
+        final: dict[str, ArrayLike],
         bounds: dict[str, Bound],
         figure: str = "loss",
         published: str = "",
@@ -111,8 +123,9 @@ class Experiment:
           run: what PyTorch did.
           result: what of it was done again: `loss`, `lr` and `momentum` for each step, and
             `figure`.
-          bounds: by dtype, how close the losses must be. (The rates must always be equal, as far
-            as the dtype can tell.)
+          final: the parameters at the end, by PyTorch's names.
+          bounds: by dtype, how close the losses must be, and the final parameters where all of
+            the losses are. (The rates must always be equal, as far as the dtype can tell.)
           figure: the result to print; if it has an entry for each step, the last one.
           published: what the literature says of that figure.
         """
@@ -130,23 +143,30 @@ class Experiment:
         worst = difference(ours["loss"], theirs["loss"])[:steps].max()
         assert worst <= bound.relative, f"{where}: losses differ by {worst:.2g}"
 
+        parameters = "-"
+        if steps == self.full:
+            largest = max(np.abs(value).max() for value in run["final"].values())
+            off = max(np.abs(final[name] - value).max() for name, value in run["final"].items())
+            assert off <= bound.relative * largest, f"{where}: parameters differ by {off:.2g}"
+            parameters = f"{off / largest:.1e}"
+
         known = self.steps == self.full or theirs[figure].ndim > 0
         figures = [f"{np.ravel(x[figure])[-1]:.6g}" if known else "-" for x in (ours, theirs)]
-        apart = f"{worst:.1e} (at most {bound.relative:.0e})"
-        self.rows.append([run.variant, run.dtype, *figures, published, apart, f"{steps:,}"])
+        losses = [f"{worst:.1e} (at most {bound.relative:.0e})", f"{steps:,}"]
+        self.rows.append([run.variant, run.dtype, *figures, published, *losses, parameters])
         self.results[run.variant, run.dtype] = ours, theirs
 
     def finish(self, figure: str = "last loss") -> None:
         """Prints the table and draws the picture."""
         columns = ["", "dtype", "this run", "PyTorch", "published", "losses differ by"]
-        columns.append(f"until {self.unit}")
+        columns += [f"until {self.unit}", "final parameters by"]
         if not any(row[4] for row in self.rows):
             for row in [columns, *self.rows]:
                 del row[4]
         table = Table(*columns, title=f"{self.name}: {figure}")
         for row in self.rows:
             table.add_row(*row)
-        console = Console(width=120)
+        console = Console(width=140)
         console.print(table)
         self._draw()
         console.print("The rates are PyTorch's at every step. Picture:", str(self.picture))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -85,7 +85,9 @@ def main(arguments=None):
             "validation": jnp.sum((model(held_out) - held_out**2) ** 2),
         }
         published = PUBLISHED.get(run.variant, "")
-        experiment.check(run, result, BOUNDS, figure="validation", published=published)
+        experiment.check(
+            run, result, state_dict(model), BOUNDS, figure="validation", published=published
+        )
     experiment.finish("validation loss")
 
 

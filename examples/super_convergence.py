@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -62,7 +62,7 @@ def main(arguments=None):
             "lr": schedule(jnp.arange(experiment.steps)),
             "loss on all points": cross_entropy(model(x), y),
         }
-        experiment.check(run, result, BOUNDS, figure="loss on all points")
+        experiment.check(run, result, state_dict(model), BOUNDS, figure="loss on all points")
     experiment.finish("loss on all points")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -27,7 +27,7 @@ SCHEDULES = {
 
 
 def train(model: Classifier, schedule: jaxsched.Schedule, xs, ys):
-    """Returns the loss of each step."""
+    """Returns the trained model and the loss of each step."""
     graph, params = nnx.split(model)
     optimizer = optax.adamw(schedule, weight_decay=0.01)
 
@@ -44,7 +44,8 @@ def train(model: Classifier, schedule: jaxsched.Schedule, xs, ys):
     def run(params):
         return jax.lax.scan(step, (params, optimizer.init(params)), (xs, ys))
 
-    return run(params)[1]
+    (params, _), losses = run(params)
+    return nnx.merge(graph, params), losses
 
 
 BOUNDS = {"float32": Bound(3e-4, steps=400), "float64": Bound(1e-12, steps=400)}
@@ -56,9 +57,9 @@ def main(arguments=None):
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
-        losses = train(model, SCHEDULES[run.variant], xs, ys)
+        model, losses = train(model, SCHEDULES[run.variant], xs, ys)
         rates = SCHEDULES[run.variant](jnp.arange(experiment.steps))
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish()
 
 

@@ -10,7 +10,7 @@ import jax
 import optax
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import Bound, Experiment, copy_parameters
+from recorded import Bound, Experiment, copy_parameters, state_dict
 
 import jaxsched
 
@@ -25,7 +25,7 @@ SCHEDULES = {
 
 
 def train(model: Classifier, schedule: jaxsched.Schedule, x, y, steps: int):
-    """Returns the loss and the rate of each step."""
+    """Returns the trained model, and the loss and the rate of each step."""
     graph, params = nnx.split(model)
     plateau = jaxsched.ReduceLROnPlateau(schedule, factor=0.5, patience=5, threshold=0.003)
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=plateau, momentum=0.9)
@@ -44,7 +44,8 @@ def train(model: Classifier, schedule: jaxsched.Schedule, x, y, steps: int):
     def run(params):
         return jax.lax.scan(step, (params, optimizer.init(params)), length=steps)
 
-    return run(params)[1]
+    (params, _), (losses, rates) = run(params)
+    return nnx.merge(graph, params), losses, rates
 
 
 BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
@@ -55,8 +56,8 @@ def main(arguments=None):
     for run in experiment.runs():
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
         schedule, x, y = SCHEDULES[run.variant], run["data"]["x"], run["data"]["y"]
-        losses, rates = train(model, schedule, x, y, experiment.steps)
-        experiment.check(run, {"loss": losses, "lr": rates}, BOUNDS)
+        model, losses, rates = train(model, schedule, x, y, experiment.steps)
+        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish()
 
 

@@ -68,7 +68,12 @@ def train(variant: str, dtype: torch.dtype) -> dict:
         else:
             scheduler.step()
         losses.append(loss.item())
-    return {"data": {"target": target, "scale": scale}, "lr": lrs, "loss": losses, "final": weight}
+    return {
+        "data": {"target": target, "scale": scale},
+        "lr": lrs,
+        "loss": losses,
+        "final": {"weight": weight},
+    }
 
 
 if __name__ == "__main__":
