@@ -143,7 +143,7 @@ class Experiment:
         worst = difference(ours["loss"], theirs["loss"])[:steps].max()
         assert worst <= bound.relative, f"{where}: losses differ by {worst:.2g}"
 
-        parameters = "-"
+        parameters = ""
         if steps == self.full:
             largest = max(np.abs(value).max() for value in run["final"].values())
             off = max(np.abs(final[name] - value).max() for name, value in run["final"].items())
@@ -160,12 +160,12 @@ class Experiment:
         """Prints the table and draws the picture."""
         columns = ["", "dtype", "this run", "PyTorch", "published", "losses differ by"]
         columns += [f"until {self.unit}", "final parameters by"]
-        if not any(row[4] for row in self.rows):
-            for row in [columns, *self.rows]:
-                del row[4]
-        table = Table(*columns, title=f"{self.name}: {figure}")
+        table = Table(title=f"{self.name}: {figure}")
+        kept = [i for i in range(len(columns)) if any(row[i] for row in self.rows)]
+        for i in kept:
+            table.add_column(columns[i])
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*(row[i] for i in kept))
         console = Console(width=140)
         console.print(table)
         self._draw()

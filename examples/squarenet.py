@@ -6,6 +6,8 @@ scheduler steps once an epoch.
 python examples/squarenet.py
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -36,9 +38,9 @@ class SquareNet(nnx.Module):
         return nnx.relu(self.fc5(x))
 
 
-def train(model: SquareNet, schedule: jaxsched.Schedule, x, y, epochs: int):
-    """Returns the trained model and the loss of each epoch."""
-    graph, params = nnx.split(model)
+@functools.partial(jax.jit, static_argnames=("graph", "schedule", "epochs"))
+def train(graph, params, schedule: jaxsched.Schedule, x, y, epochs: int):
+    """Returns the trained parameters and the loss of each epoch."""
     optimizer = optax.adam(jaxsched.per_epoch(schedule, steps_per_epoch=len(x)))
 
     def loss_fn(params, x, y):
@@ -59,12 +61,8 @@ def train(model: SquareNet, schedule: jaxsched.Schedule, x, y, epochs: int):
         )
         return (params, opt_state), jnp.sum(losses)
 
-    @jax.jit
-    def run(params):
-        return jax.lax.scan(epoch, (params, optimizer.init(params)), length=epochs)
-
-    (params, _), losses = run(params)
-    return nnx.merge(graph, params), losses
+    (params, _), losses = jax.lax.scan(epoch, (params, optimizer.init(params)), length=epochs)
+    return params, losses
 
 
 # Until the run becomes chaotic, and a difference in the last bit grows: see the picture.
@@ -77,8 +75,10 @@ def main(arguments=None):
     for run in experiment.runs():
         schedule, data = SCHEDULES[run.variant], run["data"]
         model = copy_parameters(SquareNet(run.dtype, nnx.Rngs(0)), run["initial"])
-        model, losses = train(model, schedule, data["x"], data["y"], experiment.steps)
-        held_out = data["held_out"]
+        graph, params = nnx.split(model)
+        x, y, held_out = data["x"], data["y"], data["held_out"]
+        params, losses = train(graph, params, schedule, x, y, experiment.steps)
+        model = nnx.merge(graph, params)
         result = {
             "loss": losses,
             "lr": schedule(jnp.arange(experiment.steps)),
