@@ -34,6 +34,22 @@ def seconds(function) -> float:
     return time.perf_counter() - start
 
 
+def measure(theirs, ours, variant: str) -> tuple[float, float, float]:
+    """Seconds of PyTorch's loop, of our first call, which compiles, and of a later one."""
+    x = torch.linspace(0.1, 1, 10)[:, None]
+    torch.manual_seed(25)
+    stepping = seconds(lambda: theirs.fit(theirs.SquareNet(), variant, x, x**2))
+
+    graph, params = nnx.split(ours.SquareNet("float32", nnx.Rngs(0)))
+    x = x.numpy()
+
+    def train():
+        return ours.train(graph, params, ours.SCHEDULES[variant], x, x**2, theirs.EPOCHS)
+
+    first = seconds(train)
+    return stepping, first, statistics.median(seconds(train) for _ in range(15))
+
+
 def main() -> None:
     theirs = load(EXAMPLES / "pytorch" / "squarenet.py")
     ours = load(EXAMPLES / "squarenet.py")
@@ -41,25 +57,9 @@ def main() -> None:
     columns = ["", "PyTorch", "compile", "run", "faster", "with the compilation"]
     table = Table(*columns, title="SquareNet, float32, seconds")
     for variant in ("cosine", "constant"):
-        x = torch.linspace(0.1, 1, 10)[:, None]
-        torch.manual_seed(25)
-        stepping = seconds(lambda x=x, v=variant: theirs.fit(theirs.SquareNet(), v, x, x**2))
-
-        def train(variant=variant, x=x.numpy()):
-            graph, params = nnx.split(ours.SquareNet("float32", nnx.Rngs(0)))
-            schedule = ours.SCHEDULES[variant]
-            return ours.train(graph, params, schedule, x, x**2, theirs.EPOCHS)[1]
-
-        first = seconds(train)
-        run = statistics.median(seconds(train) for _ in range(15))
-        table.add_row(
-            variant,
-            f"{stepping:.1f}",
-            f"{first - run:.1f}",
-            f"{run:.3f}",
-            f"{stepping / run:.0f}x",
-            f"{stepping / first:.0f}x",
-        )
+        stepping, first, run = measure(theirs, ours, variant)
+        times = [f"{stepping:.1f}", f"{first - run:.1f}", f"{run:.3f}"]
+        table.add_row(variant, *times, f"{stepping / run:.0f}x", f"{stepping / first:.0f}x")
     Console(width=100).print(table)
 
 

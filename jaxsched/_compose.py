@@ -27,10 +27,11 @@ class _Composite(Schedule):
             self.reject("schedulers", "at least one schedule")
         for index, part in enumerate(self.schedulers):
             if not isinstance(part, Schedule):
-                error = ValueError if isinstance(part, ReduceLROnPlateau) else TypeError
-                raise error(
+                plateau = isinstance(part, ReduceLROnPlateau)
+                hint = " ReduceLROnPlateau takes them as its `lr` instead." if plateau else ""
+                raise (ValueError if plateau else TypeError)(
                     f"`{type(self).__name__}(schedulers=...)` must hold schedules of the step count"
-                    f" alone, got {part!r} at index {index}."
+                    f" alone, got {part!r} at index {index}.{hint}"
                 )
         check_total_steps(self)
         self._check_shared_rate()

@@ -101,11 +101,10 @@ class ReduceLROnPlateau(Value):
             self.reject("threshold_mode", "'rel', 'abs' or 'magnitude'")
 
     def _check_numbers(self, name, value):
-        if name == "lr" and isinstance(value, Value):
-            if not isinstance(value, Schedule):
-                self.reject("lr", "a number or one schedule", TypeError)
-        else:
+        if name != "lr" or not (isinstance(value, Value) or callable(value)):
             super()._check_numbers(name, value)
+        elif not isinstance(value, Schedule):
+            self.reject("lr", "a number or one schedule of jaxsched's", TypeError)
 
     def init(self) -> PlateauState:
         """The state before any metric."""
@@ -273,13 +272,13 @@ class Averaged(Value):
 
     def __call__(self, state: AveragedState, **extra_args: Any) -> jax.Array:
         """The learning rate in force."""
-        return self.plateau(_within(state))
+        return self.plateau(_checked(state, AveragedState).plateau)
 
     def update(
         self, state: AveragedState, *, value: Any = None, **extra_args: Any
     ) -> AveragedState:
         """The state after one more update and its metric, the last of an epoch judging the mean."""
-        plateau = _tick(_within(state))
+        plateau = _tick(_checked(state, AveragedState).plateau)
         value = jnp.asarray(_metric(value, plateau), state.total.dtype).reshape(())
         with jax.numpy_dtype_promotion("standard"):
             # Kahan's sum: an epoch may be long, and a threshold of 1e-4 small.
@@ -294,10 +293,6 @@ class Averaged(Value):
 
     def __repr__(self):
         return f"{self.plateau!r}.averaged({self.steps_per_epoch!r})"
-
-
-def _within(state: Any) -> PlateauState:
-    return _checked(getattr(state, "plateau", state))
 
 
 def _new_epoch(plateau: PlateauState) -> AveragedState:
@@ -419,11 +414,11 @@ def _is_state(node: Any) -> bool:
     return isinstance(node, PlateauState)
 
 
-def _checked(state: Any) -> PlateauState:
-    if _is_state(state):
+def _checked(state: Any, kind: type = PlateauState) -> Any:
+    if isinstance(state, kind):
         return state
     raise TypeError(
-        "`ReduceLROnPlateau(...)(state)` must get a PlateauState, the rate depends on a metric"
-        f" and not on a step count; got {state!r}. Hand it to Optax as"
+        f"`ReduceLROnPlateau(...)(state)` must get its {kind.__name__}, the rate depends on a"
+        f" metric and not on a step count; got {state!r}. Hand it to Optax as"
         " `optax.inject_hyperparams(optax.sgd)(learning_rate=ReduceLROnPlateau(...))`."
     )

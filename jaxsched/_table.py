@@ -70,7 +70,8 @@ class PerEpoch(Schedule):
 
     def validate(self):
         if not isinstance(self.schedule, Schedule):
-            self.reject("schedule", "a schedule of the step count", TypeError)
+            rule = "a schedule of the step count (a plateau has `held` and `averaged` for epochs)"
+            self.reject("schedule", rule, TypeError)
         self.require(
             "steps_per_epoch",
             lambda n: isinstance(n, (int, np.integer)) and n > 0,

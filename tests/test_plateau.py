@@ -395,9 +395,21 @@ def test_it_says_how_it_is_used():
         with pytest.raises(ValueError, match=r"must be a scalar, got shape \(2,\)"):
             plateau.update(plateau.init(), value=jnp.ones(2))
     for schedule in (PLATEAU, PLATEAU.held, PLATEAU.averaged(2)):
-        with pytest.raises(TypeError, match="must get a PlateauState"):
+        assert js.from_config(js.to_config(schedule)) == schedule
+        with pytest.raises(TypeError, match=r"must get its (Plateau|Averaged)State"):
             schedule(3)
         assert isinstance(schedule, optax.schedules.StatefulSchedule)
+
+
+def test_it_says_what_to_do_instead():
+    with pytest.raises(ValueError, match="ReduceLROnPlateau takes them as its `lr` instead"):
+        js.SequentialLR([WARMUP, PLATEAU], milestones=[10])
+    with pytest.raises(TypeError, match="a plateau has `held` and `averaged` for epochs"):
+        js.per_epoch(PLATEAU, 5)
+    with pytest.raises(TypeError, match="must get its AveragedState"):
+        PLATEAU.averaged(2).update(PLATEAU.init(), value=1.0)
+    with pytest.raises(TypeError, match="must get its PlateauState"):
+        PLATEAU.update(PLATEAU.averaged(2).init(), value=1.0)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 2.5, True, None])
@@ -406,7 +418,10 @@ def test_averaged_rejects(steps):
         PLATEAU.averaged(steps)
 
 
-@pytest.mark.parametrize("lr", [PLATEAU, js.ParamGroups([WARMUP, WARMUP]), "0.1", None])
+@pytest.mark.parametrize(
+    "lr",
+    [PLATEAU, js.ParamGroups([WARMUP, WARMUP]), optax.constant_schedule(0.1), "0.1", None],
+)
 def test_the_rate_is_a_number_or_a_schedule(lr):
     with pytest.raises(TypeError, match=r"`ReduceLROnPlateau\(lr=\.\.\.\)` must be a"):
         js.ReduceLROnPlateau(lr)
