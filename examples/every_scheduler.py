@@ -29,7 +29,7 @@ SCHEDULES = {
     "SWALR": jaxsched.SWALR(LR, swa_lr=0.02, anneal_epochs=30),
     "ChainedScheduler": jaxsched.ChainedScheduler([WARMUP, jaxsched.ExponentialLR(LR, gamma=0.95)]),
     "SequentialLR": jaxsched.SequentialLR([WARMUP, jaxsched.CosineAnnealingLR(LR, 50)], [10]),
-    "ReduceLROnPlateau": jaxsched.ReduceLROnPlateau(LR, factor=0.5, patience=2),
+    "ReduceLROnPlateau": jaxsched.ReduceLROnPlateau(LR, factor=0.5, patience=1, threshold=0.1),
 }
 
 

@@ -44,7 +44,7 @@ def train(model: Classifier, data: dict, epochs: int):
         validation_loss = validate(model, data["held_out_x"], data["held_out_y"])
         losses.append(validation_loss)
         rates.append(jaxsched.current_lr(optimizer))
-        optimizer.opt_state = PLATEAU.step(optimizer.opt_state, value=validation_loss)
+        optimizer.opt_state = PLATEAU.step(optimizer.opt_state, validation_loss)
     return jnp.stack(losses), jnp.stack(rates)
 
 

@@ -56,7 +56,7 @@ def train(state: MetricTrainState, xs, ys):
     return jax.lax.scan(step, state, (xs, ys))
 
 
-def torch_parameters(state_dict: dict) -> dict:
+def from_torch(state_dict: dict) -> dict:
     """The parameters of PyTorch's Linear layers, for Dense layers of the same names."""
     return {
         layer: {
@@ -67,21 +67,21 @@ def torch_parameters(state_dict: dict) -> dict:
     }
 
 
-BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
-
-
-def state_dict(params: dict) -> dict:
-    """The same parameters as PyTorch names and lays them out."""
+def to_torch(params: dict) -> dict:
+    """And back."""
     kernels = {f"{layer}.weight": value["kernel"].T for layer, value in params.items()}
     return kernels | {f"{layer}.bias": value["bias"] for layer, value in params.items()}
 
 
+BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
+
+
 def main(arguments=None):
-    experiment = Experiment(__file__, __doc__, arguments, unit="step")
+    experiment = Experiment(__file__, __doc__, arguments, unit="step", epoch=BATCHES)
     for run in experiment.runs():
         state = MetricTrainState.create(
             apply_fn=Classifier(run.dtype).apply,
-            params=torch_parameters(run["initial"]),
+            params=from_torch(run["initial"]),
             tx=optax.inject_hyperparams(optax.sgd)(
                 learning_rate=PLATEAU.averaged(steps_per_epoch=BATCHES), momentum=0.9
             ),
@@ -89,7 +89,7 @@ def main(arguments=None):
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
         state, (losses, rates) = train(state, xs, ys)
-        experiment.check(run, {"loss": losses, "lr": rates}, state_dict(state.params), BOUNDS)
+        experiment.check(run, {"loss": losses, "lr": rates}, to_torch(state.params), BOUNDS)
     experiment.finish()
 
 

@@ -33,11 +33,12 @@ import jaxsched
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-STEPS, SAVED_EVERY, KILLED_AT, BATCH = 300, 50, 220, 20
+STEPS, EPOCH, BATCH = 300, 10, 20
+SAVED_EVERY, KILLED_AT = 50, 220
 
 CYCLE = jaxsched.OneCycleLR(max_lr=0.2, total_steps=STEPS)
 WARMUP = jaxsched.LinearLR(0.1, start_factor=0.1, total_iters=30)
-PLATEAU = jaxsched.ReduceLROnPlateau(WARMUP, factor=0.5, patience=40)
+PLATEAU = jaxsched.ReduceLROnPlateau(WARMUP, factor=0.5, patience=60, threshold=0.5)
 sgd, adam = optax.inject_hyperparams(optax.sgd), optax.inject_hyperparams(optax.adam)
 OPTIMIZERS = {
     "CosineAnnealingLR, Adam": adam(jaxsched.CosineAnnealingLR(0.01, T_max=STEPS)),
@@ -105,9 +106,11 @@ def main(arguments=None):
         np.savez(options.directory / "history.npz", losses=losses, rates=rates)
         return
 
+    console = Console(width=120)
     table = Table("", "killed at", "went on from", "last loss", "losses", "rates", title="resume")
+    names = track(OPTIMIZERS, "three trainings, half a minute", disable=not sys.stdout.isatty())
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    for color, name in zip(("C0", "C1", "C2"), track(OPTIMIZERS, transient=True), strict=False):
+    for color, name in zip(("C0", "C1", "C2"), names, strict=False):
         with tempfile.TemporaryDirectory() as directory:
             command = [sys.executable, __file__, "--train", name, "--directory", directory]
             killed = subprocess.run([*command, "--kill"])
@@ -119,20 +122,24 @@ def main(arguments=None):
         uninterrupted = train(OPTIMIZERS[name])
         for what, ours, theirs in zip(("losses", "rates"), resumed, uninterrupted, strict=True):
             assert ours.tobytes() == theirs.tobytes(), f"{name}: the {what} differ"
+            assert len(set(ours[saved:])) > 1, f"{name}: the {what} no longer change"
         table.add_row(name, str(KILLED_AT), str(saved), f"{resumed[0][-1]:.6g}", *["same bits"] * 2)
         for axis, ours, theirs in zip(axes, resumed, uninterrupted, strict=True):
-            axis.plot(theirs, color=color, lw=1, label=name)
-            steps = np.arange(0, STEPS, 12)
-            axis.plot(steps, ours[::12], "o", color=color, ms=4, mfc="none")
+            epochs, means = np.arange(0, STEPS, EPOCH), (-1, EPOCH)
+            axis.plot(epochs, theirs.reshape(means).mean(axis=1), color=color, lw=1, label=name)
+            axis.plot(epochs, ours.reshape(means).mean(axis=1), "o", color=color, ms=4, mfc="none")
             axis.axvline(saved, color="0.8", zorder=0)
-    Console(width=120).print(table)
+    console.print(table)
     for axis, what in zip(axes, ("loss", "learning rate"), strict=True):
-        axis.set_title(f"{what} (lines: uninterrupted, circles: killed and resumed)", fontsize=10)
+        axis.set_title(
+            f"{what} of each epoch (lines: uninterrupted, circles: resumed)", fontsize=10
+        )
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
     axes[0].set_yscale("log")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(options.picture, dpi=75)
+    console.print("Picture:", options.picture)
 
 
 if __name__ == "__main__":

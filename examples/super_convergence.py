@@ -50,7 +50,7 @@ BOUNDS = {"float32": Bound(1e-5, steps=75), "float64": Bound(1e-9, steps=300)}
 
 
 def main(arguments=None):
-    experiment = Experiment(__file__, __doc__, arguments, unit="step")
+    experiment = Experiment(__file__, __doc__, arguments, unit="step", epoch=20)
     for run in experiment.runs():
         schedule, x, y = SCHEDULES[run.variant], run["data"]["x"], run["data"]["y"]
         model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])

@@ -16,11 +16,11 @@ from ._factors import LinearLR as LinearLR
 from ._factors import MultiStepLR as MultiStepLR
 from ._factors import PolynomialLR as PolynomialLR
 from ._factors import StepLR as StepLR
+from ._flows import PlateauState as PlateauState
 from ._functions import LambdaLR as LambdaLR
 from ._functions import MultiplicativeLR as MultiplicativeLR
 from ._optax import current_lr as current_lr
 from ._optax import fast_forward as fast_forward
-from ._plateau import PlateauState as PlateauState
 from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from ._schedule import Schedule as Schedule
 from ._table import per_epoch as per_epoch

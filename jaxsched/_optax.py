@@ -1,9 +1,12 @@
 """Optimizer state to rate, and to another step count."""
 
+import warnings
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from ._flows import PlateauState
 
 
 def current_lr(opt_state: Any) -> jax.Array:
@@ -68,6 +71,9 @@ def fast_forward(opt_state: Any, count: int) -> Any:
     Returns:
       A state of the same structure. An injected rate in it is renewed by the next update.
 
+    Warns:
+      UserWarning: for a ReduceLROnPlateau in it, whose reductions no count can tell.
+
     Raises:
       TypeError: for a `count` that is no integer.
       ValueError: for a negative `count`, or a state without a step count.
@@ -90,6 +96,12 @@ def fast_forward(opt_state: Any, count: int) -> Any:
             "`fast_forward(opt_state=...)` must be the optimizer's state alone, got"
             f" {type(opt_state).__name__}: pass its `opt_state`."
         )
+    if any(map(_is_plateau, jax.tree.leaves(opt_state, is_leaf=_is_plateau))):
+        warnings.warn(
+            "`fast_forward(opt_state=...)` holds a ReduceLROnPlateau: its reductions came of"
+            " metrics, and stay as they are. Restore them from a checkpoint.",
+            stacklevel=2,
+        )
     changed = []
 
     def change(path, leaf):
@@ -109,6 +121,10 @@ def fast_forward(opt_state: Any, count: int) -> Any:
     if not changed:
         raise ValueError("`fast_forward(opt_state=...)` must hold a step count, got none.")
     return state
+
+
+def _is_plateau(node: Any) -> bool:
+    return isinstance(node, PlateauState)
 
 
 def _counts_metrics(node: Any) -> bool:

@@ -1,43 +1,23 @@
-"""Metric to rate: ReduceLROnPlateau, a pure state machine.
-
-A step of it has two halves, and the three ways to drive it only differ in when they come:
-
-    `_tick`: an optimizer update has been made       `_judge`: a metric has come
-
-- `ReduceLROnPlateau` itself does both at every update;
-- `averaged(n)` ticks at every update, and judges the mean metric after every n of them;
-- `held` only ticks, and `step` judges: between updates, say after an epoch.
-"""
+"""Metric to rate: ReduceLROnPlateau, a pure state machine."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from ._exact import evaluate, power_of
+from ._flows import Averaged, Held, HeldState, PlateauState, checked, scalar, tick
 from ._schedule import Schedule
-from ._value import Float, Int, Number, Value, known, static
-
-_THRESHOLD_MODES = ("rel", "abs", "magnitude")
-
-
-class PlateauState(NamedTuple):
-    """What ReduceLROnPlateau remembers: five scalar arrays."""
-
-    best: jax.Array  # the best metric so far
-    num_bad_epochs: jax.Array  # metrics since then that were no better
-    cooldown_counter: jax.Array  # metrics still to be ignored
-    num_reductions: jax.Array  # how often the rate was reduced
-    count: jax.Array  # type: ignore[assignment]  # updates made, for a schedule underneath
+from ._value import Float, Int, Value, evolve, known, static
 
 
 class ReduceLROnPlateau(Value):
     """Multiplies the learning rate by `factor` when a metric has stopped improving.
 
-        lr = max(lr * factor ** num_reductions, min_lr)
+        lr(k) = lr                               before the first reduction
+        lr(k) = max(lr * factor ** k, min_lr)    after k reductions
 
     It has the shape of an `optax.schedules.StatefulSchedule`: the rate is a function of a state,
     and the state of the metrics. Drive it by hand, or with Optax:
@@ -49,7 +29,10 @@ class ReduceLROnPlateau(Value):
     come with every update, hand Optax `plateau.averaged(steps_per_epoch)`, which judges an
     epoch's mean metric, or `plateau.held`, whose rate moves by `plateau.step` only.
 
-    `lr` may be a schedule, which PyTorch cannot do: warm up, or decay, and reduce on top.
+    `lr` may be a schedule, which PyTorch cannot do: warm up, or decay, and reduce on top. Its
+    rate at the number of updates then stands for `lr` above, and `min_lr` never raises it:
+
+        max(lr(count) * factor ** k, min(min_lr, lr(count)))
 
     Args:
       lr: the learning rate at the start; or a schedule of the number of updates, whose rate the
@@ -65,10 +48,12 @@ class ReduceLROnPlateau(Value):
         and the rate never falls. "magnitude", which PyTorch lacks, is relative to `abs(best)`:
         the same for positive metrics, and right for negative ones.
       cooldown: the number of metrics after a reduction that do not count as bad.
-      min_lr: the smallest rate that is reduced to. (A schedule's own rate may be smaller.)
-      eps: a reduction by no more than this is not made.
+      min_lr: the smallest rate that is reduced to.
+      eps: a reduction of the rate by no more than this is not made, and the patience starts anew.
+        (Over a schedule, it is the rate of the next update that counts.)
 
     Raises:
+      TypeError: for an `lr` that is neither a number nor a schedule.
       ValueError: for a `factor` of 1 or more, or an unknown mode.
 
     >>> plateau = ReduceLROnPlateau(0.1, factor=0.5, patience=1)
@@ -97,14 +82,15 @@ class ReduceLROnPlateau(Value):
         self.require("factor", lambda x: x < 1, "below 1")
         if self.mode not in ("min", "max"):
             self.reject("mode", "'min' or 'max'")
-        if self.threshold_mode not in _THRESHOLD_MODES:
+        if self.threshold_mode not in ("rel", "abs", "magnitude"):
             self.reject("threshold_mode", "'rel', 'abs' or 'magnitude'")
 
     def _check_numbers(self, name, value):
         if name != "lr" or not (isinstance(value, Value) or callable(value)):
             super()._check_numbers(name, value)
         elif not isinstance(value, Schedule):
-            self.reject("lr", "a number or one schedule of jaxsched's", TypeError)
+            rule = "a number or a jaxsched.Schedule (of a function: LambdaLR(1.0, function))"
+            self.reject("lr", rule, TypeError)
 
     def init(self) -> PlateauState:
         """The state before any metric."""
@@ -114,8 +100,7 @@ class ReduceLROnPlateau(Value):
 
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
-        del extra_args
-        _checked(state)
+        checked(state)
         if not isinstance(self.lr, Schedule):
             return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
         _, schedule = _planned(self.lr)
@@ -135,29 +120,35 @@ class ReduceLROnPlateau(Value):
           TypeError: without a `value`.
           ValueError: for a `value` that is no scalar.
         """
-        del extra_args
-        state = _tick(_checked(state))
-        return self._judge(state, _metric(value, state))
+        state = tick(checked(state))
+        return self._judge(state, scalar("update", value, state))
 
     @property
-    def held(self) -> "Held":
-        """The same rate for `optax.inject_hyperparams`, left alone by updates: see `step`."""
+    def held(self) -> Held:
+        """The same for `optax.inject_hyperparams`, but only `step` moves it, no update does.
+
+        A metric that comes with an update, for the sake of other transformations, is not looked
+        at. See `step` for an example.
+        """
         return Held(self)
 
-    def step(self, opt_state: Any, *, value: Any) -> Any:
+    def step(self, opt_state: Any, value: Any) -> Any:
         """PyTorch's `scheduler.step(value)`: reports a metric between two updates.
 
         Args:
           opt_state: the state of an optimizer that got `held`, in whatever wrapper; for an
-            `nnx.Optimizer` or a `TrainState`, its `opt_state`.
+            `nnx.Optimizer` or a `TrainState`, its `opt_state`. Of several parameter groups,
+            the state of one.
           value: the metric, a scalar. NaN is never better.
 
         Returns:
-          The same state, in which the next update finds the new rate.
+          The same state, in which the next update finds the new rate. (`current_lr` still tells
+          that of the last one.)
 
         Raises:
-          ValueError: where no plateau is in the state, or several are; or for a `value` that is
-            no scalar.
+          TypeError: without a `value`, or for something that only contains an `opt_state`.
+          ValueError: where no `held` plateau is in the state, or several are; or for a `value`
+            that is no scalar.
 
         >>> import jax.numpy as jnp
         >>> import jaxsched, optax
@@ -177,28 +168,31 @@ class ReduceLROnPlateau(Value):
                 "`ReduceLROnPlateau.step(opt_state=...)` must be the optimizer's state alone, got"
                 f" {type(opt_state).__name__}: pass its `opt_state`."
             )
-        nodes, structure = jax.tree.flatten(opt_state, is_leaf=_is_state)
-        places = [i for i, node in enumerate(nodes) if _is_state(node)]
+        nodes, structure = jax.tree.flatten(opt_state, is_leaf=_is_held)
+        places = [i for i, node in enumerate(nodes) if _is_held(node)]
         if len(places) != 1:
             raise ValueError(
-                "`ReduceLROnPlateau.step(opt_state=...)` must hold the state of one plateau, got"
-                f" {len(places)}: make the optimizer with `optax.inject_hyperparams(optax.sgd)"
-                "(learning_rate=plateau.held)`, and pass one group's state."
+                "`ReduceLROnPlateau.step(opt_state=...)` must hold the state of one `plateau.held`,"
+                f" got {len(places)}: make the optimizer with `optax.inject_hyperparams(optax.sgd)"
+                "(learning_rate=plateau.held)`; of several groups, pass the state of one."
             )
         [place] = places
         leaves, fields = jax.tree.flatten(nodes[place])  # nnx wraps them in Variables
         state = PlateauState(*leaves)
-        state = self._judge(state, _metric(value, state))
+        state = self._judge(state, scalar("step", value, state))
         nodes[place] = jax.tree.unflatten(fields, list(state))
         return jax.tree.unflatten(structure, nodes)
 
-    def averaged(self, steps_per_epoch: int) -> "Averaged":
+    def averaged(self, steps_per_epoch: int) -> Averaged:
         """The same, judging the mean of the metrics of each epoch, for `optax.inject_hyperparams`.
 
         Args:
           steps_per_epoch: the number of updates in an epoch, a positive int. Each passes its
             metric as `value`; the last one's completes the mean, and the next epoch has the
             new rate.
+
+        Returns:
+          A stateful schedule, with a state of its own around the plateau's.
 
         Raises:
           ValueError: for a `steps_per_epoch` that is no positive int.
@@ -212,92 +206,15 @@ class ReduceLROnPlateau(Value):
         """
         return Averaged(self, steps_per_epoch)
 
-    def _judge(self, state: PlateauState, value: jax.Array) -> PlateauState:
+    def _judge(self, state: PlateauState, value: Any) -> PlateauState:
         """The state after a metric; `state.count` is already that of the next update."""
         plan, lr = _planned(self.lr) if isinstance(self.lr, Schedule) else ((), self.lr)
-        numbers, value = jax.tree.map(
+        plateau, value = jax.tree.map(
             lambda x: x if known(x) or isinstance(x, np.ndarray) else jax.lax.stop_gradient(x),
-            (_Numbers(lr, *(getattr(self, name) for name in _Numbers._fields[1:])), value),
+            (evolve(self, lr=lr), value),
         )
         with jax.enable_x64(True):
-            return _advance(self.mode, self.threshold_mode, plan, numbers, state, value)
-
-
-class Held(Value):
-    """A plateau whose rate updates leave alone; what `ReduceLROnPlateau.held` is."""
-
-    plateau: ReduceLROnPlateau
-
-    def init(self) -> PlateauState:
-        """The state before any metric."""
-        return self.plateau.init()
-
-    def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
-        """The learning rate in force."""
-        return self.plateau(state)
-
-    def update(self, state: PlateauState, **extra_args: Any) -> PlateauState:
-        """The state after one more update; metrics come through `ReduceLROnPlateau.step`."""
-        return _tick(_checked(state))
-
-    def __repr__(self):
-        return f"{self.plateau!r}.held"
-
-
-class AveragedState(NamedTuple):
-    """A plateau's state, and the metrics of the epoch so far."""
-
-    plateau: PlateauState
-    total: jax.Array
-    lost: jax.Array  # what rounding took from `total`
-    num_values: jax.Array
-
-
-class Averaged(Value):
-    """A plateau that judges epochs; what `ReduceLROnPlateau.averaged` returns."""
-
-    plateau: ReduceLROnPlateau
-    steps_per_epoch: Int
-
-    def validate(self):
-        self.require(
-            "steps_per_epoch",
-            lambda n: isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0,
-            "a positive int",
-        )
-
-    def init(self) -> AveragedState:
-        """The state before any metric."""
-        return _new_epoch(self.plateau.init())
-
-    def __call__(self, state: AveragedState, **extra_args: Any) -> jax.Array:
-        """The learning rate in force."""
-        return self.plateau(_checked(state, AveragedState).plateau)
-
-    def update(
-        self, state: AveragedState, *, value: Any = None, **extra_args: Any
-    ) -> AveragedState:
-        """The state after one more update and its metric, the last of an epoch judging the mean."""
-        plateau = _tick(_checked(state, AveragedState).plateau)
-        value = jnp.asarray(_metric(value, plateau), state.total.dtype).reshape(())
-        with jax.numpy_dtype_promotion("standard"):
-            # Kahan's sum: an epoch may be long, and a threshold of 1e-4 small.
-            added = value - state.lost
-            total = state.total + added
-            more = AveragedState(
-                plateau, total, (total - state.total) - added, state.num_values + 1
-            )
-            judged = self.plateau._judge(plateau, total / more.num_values.astype(total.dtype))
-            ended = plateau.count % self.steps_per_epoch == 0
-        return jax.tree.map(lambda a, b: jnp.where(ended, a, b), _new_epoch(judged), more)
-
-    def __repr__(self):
-        return f"{self.plateau!r}.averaged({self.steps_per_epoch!r})"
-
-
-def _new_epoch(plateau: PlateauState) -> AveragedState:
-    zero = jnp.zeros_like(plateau.best)
-    return AveragedState(plateau, zero, zero, jnp.zeros((), jnp.int32))
+            return _advance(plan, plateau, state, value)
 
 
 class _Reduced(Schedule):
@@ -348,35 +265,23 @@ def _planned(schedule: Schedule) -> tuple[tuple, Schedule]:
     return schedule.__dict__["_planned"]
 
 
-class _Numbers(NamedTuple):
-    """ReduceLROnPlateau's numbers, as they enter the compiled update."""
-
-    lr: Float | Schedule
-    factor: Float
-    min_lr: Float
-    patience: Number
-    threshold: Float
-    cooldown: Number
-    eps: Float
+def _is_held(node: Any) -> bool:
+    return isinstance(node, HeldState)
 
 
-def _tick(state: PlateauState) -> PlateauState:
-    return state._replace(count=optax.safe_increment(state.count))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
-def _advance(mode: str, threshold_mode: str, plan: tuple, p: _Numbers, state: PlateauState, value):
+@functools.partial(jax.jit, static_argnums=0, inline=True)
+def _advance(plan: tuple, p: ReduceLROnPlateau, state: PlateauState, value) -> PlateauState:
     with jax.numpy_dtype_promotion("standard"):
         value = jnp.reshape(value, ()).astype(state.best.dtype)
         metric, best = value.astype(jnp.float64), state.best.astype(jnp.float64)
-        margin = p.threshold if mode == "min" else -p.threshold
-        if threshold_mode == "abs":
+        margin = p.threshold if p.mode == "min" else -p.threshold
+        if p.threshold_mode == "abs":
             bar = best - margin
-        elif threshold_mode == "rel":
+        elif p.threshold_mode == "rel":
             bar = best * (1.0 - margin)
         else:
             bar = best * (1.0 - jnp.where(best < 0, -margin, margin))
-        better = metric < bar if mode == "min" else metric > bar
+        better = metric < bar if p.mode == "min" else metric > bar
         bad = jnp.where(better, 0, state.num_bad_epochs + 1)
         cooling = state.cooldown_counter > 0
         bad = jnp.where(cooling, 0, bad)
@@ -393,32 +298,3 @@ def _advance(mode: str, threshold_mode: str, plan: tuple, p: _Numbers, state: Pl
             (reductions + (due & (change > p.eps))).astype(jnp.int32),
             state.count,
         )
-
-
-def _metric(value: Any, state: PlateauState) -> Any:
-    """The metric as a scalar, in the float type of the state where it is known."""
-    if value is None:
-        raise TypeError(
-            "`ReduceLROnPlateau.update(value=...)` must be the metric, got None: pass it to the"
-            " optimizer's `update(grads, state, params, value=loss)`; or, where not every update"
-            " has one, hand Optax `plateau.held` and report it with `plateau.step`."
-        )
-    if np.size(value) != 1:
-        raise ValueError(
-            f"`ReduceLROnPlateau.update(value=...)` must be a scalar, got shape {np.shape(value)}."
-        )
-    return np.asarray(value, state.best.dtype) if known(value) else value
-
-
-def _is_state(node: Any) -> bool:
-    return isinstance(node, PlateauState)
-
-
-def _checked(state: Any, kind: type = PlateauState) -> Any:
-    if isinstance(state, kind):
-        return state
-    raise TypeError(
-        f"`ReduceLROnPlateau(...)(state)` must get its {kind.__name__}, the rate depends on a"
-        f" metric and not on a step count; got {state!r}. Hand it to Optax as"
-        " `optax.inject_hyperparams(optax.sgd)(learning_rate=ReduceLROnPlateau(...))`."
-    )

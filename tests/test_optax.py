@@ -70,9 +70,18 @@ def test_momentum_of_sgd_and_beta1_of_adam():
 
 BF16 = jnp.full(2, 1.0, jnp.bfloat16)
 SLOW = js.ConstantLR(1e-3, 1.0)
-ALONE = optax.chain(
-    optax.scale_by_adam(), optax.inject_hyperparams(optax.scale_by_learning_rate)(SLOW)
-)
+FULL_PRECISION = {"hyperparam_dtype": jnp.float32}
+CYCLE = js.OneCycleLR(1e-3, 20, div_factor=1.0)
+BF16_SAFE = {
+    "sgd": optax.inject_hyperparams(optax.sgd)(SLOW),
+    "adam": optax.inject_hyperparams(optax.adam, **FULL_PRECISION)(SLOW, mu_dtype="float32"),
+    "beta1": optax.inject_hyperparams(optax.adam, **FULL_PRECISION)(
+        CYCLE, b1=CYCLE.momentum, mu_dtype="float32"
+    ),
+    "momentum": optax.inject_hyperparams(optax.sgd, **FULL_PRECISION)(
+        CYCLE, momentum=CYCLE.momentum, accumulator_dtype="float32"
+    ),
+}
 
 
 def test_bfloat16_gradients_round_the_rate_of_plain_optax():
@@ -82,19 +91,35 @@ def test_bfloat16_gradients_round_the_rate_of_plain_optax():
         np.testing.assert_array_equal(change, -jnp.bfloat16(1e-3))
 
 
-@pytest.mark.parametrize("optimizer", [optax.inject_hyperparams(optax.sgd)(SLOW), ALONE])
-def test_bfloat16_parameters_do_not_round_an_injected_rate(optimizer):
+def test_bfloat16_parameters_make_nan_of_an_injected_adam():
+    optimizer = optax.inject_hyperparams(optax.adam)(SLOW)
+
+    change, state = optimizer.update(BF16, optimizer.init(BF16), BF16)
+
+    assert state.hyperparams["b2"] == 1  # 0.999, rounded
+    assert jnp.isnan(change).all()
+    assert current_lr(state) == SLOW(0)
+
+
+@pytest.mark.parametrize("name", BF16_SAFE)
+def test_bfloat16_parameters_do_not_round_what_is_injected(name):
+    optimizer = BF16_SAFE[name]
+
     def step(carry, _):
         params, state = carry
         change, state = optimizer.update(BF16, state, params)
-        return (optax.apply_updates(params, change), state), (change, current_lr(state))
+        return (optax.apply_updates(params, change), state), (change, state.hyperparams)
 
-    (params, _), (changes, rates) = jax.lax.scan(step, (BF16, optimizer.init(BF16)), length=3)
+    (params, _), (changes, applied) = jax.lax.scan(step, (BF16, optimizer.init(BF16)), length=3)
 
     assert params.dtype == jnp.bfloat16
-    assert rates.dtype == jnp.result_type(float)
-    np.testing.assert_array_equal(rates, SLOW(0))
-    np.testing.assert_allclose(changes[0], -1e-3, rtol=1e-7)
+    np.testing.assert_allclose(changes[0], -1e-3, rtol=1e-6)
+    cycles = name in ("beta1", "momentum")
+    schedule = CYCLE if cycles else SLOW
+    np.testing.assert_array_equal(applied["learning_rate"], schedule(np.arange(3)))
+    if cycles:
+        key = "b1" if name == "beta1" else name
+        np.testing.assert_array_equal(applied[key], CYCLE.momentum(np.arange(3)))
 
 
 def partitioned():

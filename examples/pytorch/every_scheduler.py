@@ -46,7 +46,7 @@ SCHEDULERS = {
     "SequentialLR": lambda opt: SequentialLR(
         opt, [LinearLR(opt, start_factor=0.1, total_iters=10), CosineAnnealingLR(opt, 50)], [10]
     ),
-    "ReduceLROnPlateau": lambda opt: ReduceLROnPlateau(opt, factor=0.5, patience=2),
+    "ReduceLROnPlateau": lambda opt: ReduceLROnPlateau(opt, factor=0.5, patience=1, threshold=0.1),
 }
 
 

@@ -1,4 +1,6 @@
-"""ReduceLROnPlateau on the loss of every step, in PyTorch. In JAX: ../plateau_every_step.py
+"""ReduceLROnPlateau on a validation loss after every step, in PyTorch.
+
+In JAX: ../plateau_every_step.py
 
 python examples/pytorch/plateau_every_step.py     # writes examples/runs/plateau_every_step.npz
 """
@@ -14,6 +16,7 @@ STEPS = 300
 
 def train(variant: str, dtype: torch.dtype) -> dict:
     x, y = moons(100, noise=0.4, seed=5, dtype=dtype)
+    held_out_x, held_out_y = moons(100, noise=0.4, seed=6, dtype=dtype)
     model = classifier(seed=5, dtype=dtype)
     initial = parameters(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -21,14 +24,16 @@ def train(variant: str, dtype: torch.dtype) -> dict:
     losses, lrs = [], []
     for _ in range(STEPS):
         lrs.append(optimizer.param_groups[0]["lr"])
+        with torch.no_grad():
+            validation_loss = nn.functional.cross_entropy(model(held_out_x), held_out_y)
         loss = nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        scheduler.step(loss.item())
-        losses.append(loss.item())
+        scheduler.step(validation_loss)
+        losses.append(validation_loss.item())
     return {
-        "data": {"x": x, "y": y},
+        "data": {"x": x, "y": y, "held_out_x": held_out_x, "held_out_y": held_out_y},
         "initial": initial,
         "final": parameters(model),
         "lr": lrs,
