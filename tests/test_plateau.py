@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import orbax.checkpoint as ocp
 import pytest
 from flax.training.train_state import TrainState
 from schedules import LR
@@ -274,6 +275,39 @@ def test_multi_steps_drop_the_metrics_between():
 
 def is_plateau(node):
     return isinstance(node, PlateauState)
+
+
+def test_an_nnx_training_resumes_from_a_checkpoint(tmp_path):
+    def train(training, epochs):
+        rates = []
+        for metric in RECORDED.stream()[epochs]:
+            training.update()
+            rates.append(float(current_lr(training.opt_state)))
+            training.opt_state = plateau.step(training.opt_state, jnp.float32(metric))
+        return rates
+
+    plateau = RECORDED.build()
+    first, rest = slice(0, 20), slice(20, EPOCHS)
+    uninterrupted = Nnx(injected(plateau.held))
+    train(uninterrupted, first)
+    state = {"model": nnx.state(uninterrupted.model), "optimizer": nnx.state(uninterrupted.inner)}
+    with ocp.CheckpointManager(tmp_path) as checkpoints:
+        checkpoints.save(20, args=ocp.args.StandardSave(state))
+        checkpoints.wait_until_finished()
+        resumed = Nnx(injected(plateau.held))
+        fresh = {"model": nnx.state(resumed.model), "optimizer": nnx.state(resumed.inner)}
+        restored = checkpoints.restore(20, args=ocp.args.StandardRestore(fresh))
+    nnx.update(resumed.model, restored["model"])
+    nnx.update(resumed.inner, restored["optimizer"])
+
+    assert resumed.inner.step[...] == 20
+    rates = train(resumed, rest)
+    assert rates == train(uninterrupted, rest)
+    assert rates == pytest.approx(RECORDED.lr[rest].tolist())
+    for ours, theirs in zip(
+        *map(jax.tree.leaves, map(nnx.state, (resumed.model, uninterrupted.model))), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 # --- over a schedule ---
