@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from ._value import Int, Value, known
+from ._value import Value, known, static
 
 
 class PlateauState(NamedTuple):
@@ -37,7 +37,7 @@ class AveragedState(NamedTuple):
     """A plateau's state, and the metrics of the epoch so far."""
 
     plateau: PlateauState
-    total: jax.Array
+    total: jax.Array  # of the metrics, scaled
     compensation: jax.Array  # what rounding took from `total`
     num_values: jax.Array
 
@@ -67,12 +67,12 @@ class Averaged(Value):
     """A plateau that judges epochs; what `ReduceLROnPlateau.averaged` returns."""
 
     plateau: Any
-    steps_per_epoch: Int
+    steps_per_epoch: int = static()
 
     def validate(self):
         self.require(
             "steps_per_epoch",
-            lambda n: isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0,
+            lambda n: isinstance(n, int | np.integer) and type(n) is not bool and 0 < n < 2**31,
             "a positive int",
         )
 
@@ -91,12 +91,15 @@ class Averaged(Value):
         plateau = tick(checked(state, AveragedState).plateau)
         value = jnp.asarray(scalar("update", value, plateau), state.total.dtype).reshape(())
         with jax.numpy_dtype_promotion("standard"):
-            # Kahan's sum: an epoch may be long, and a threshold of 1e-4 small.
-            added = value - state.compensation
+            # Kahan's sum: an epoch may be long, and a threshold of 1e-4 small. It is scaled by a
+            # power of 2, which rounds nothing, so that it overflows no sooner than the metrics.
+            scale = 0.5 ** int(self.steps_per_epoch).bit_length()
+            added = value * scale - state.compensation
             total = state.total + added
             lost = jnp.where(jnp.isfinite(total), (total - state.total) - added, 0)
             more = AveragedState(plateau, total, lost, state.num_values + 1)
-            judged = self.plateau._judge(plateau, total / more.num_values.astype(total.dtype))
+            mean = total / (more.num_values.astype(total.dtype) * scale)
+            judged = self.plateau._judge(plateau, mean)
             ended = plateau.count % self.steps_per_epoch == 0
         return jax.tree.map(lambda a, b: jnp.where(ended, a, b), _new_epoch(judged), more)
 
@@ -105,8 +108,8 @@ class Averaged(Value):
 
 
 def _new_epoch(plateau: PlateauState) -> AveragedState:
-    zero = jnp.zeros_like(plateau.best)
-    return AveragedState(plateau, zero, zero, jnp.zeros((), jnp.int32))
+    total, compensation = jnp.zeros_like(plateau.best), jnp.zeros_like(plateau.best)
+    return AveragedState(plateau, total, compensation, jnp.zeros((), jnp.int32))
 
 
 def tick(state: PlateauState) -> PlateauState:
@@ -122,6 +125,13 @@ def scalar(method: str, value: Any, state: PlateauState) -> Any:
             " value=loss)` (Flax's TrainState.apply_gradients does not hand it on); or, where not"
             " every update has one, with `plateau.held` and `plateau.step(opt_state, value=loss)`."
         )
+    try:
+        dtype = jnp.result_type(value)
+        real = any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
+    except (TypeError, ValueError):
+        real = False
+    if not real or isinstance(value, str):
+        raise TypeError(f"{where} a real number or a scalar array of JAX or NumPy, got {value!r}.")
     if np.size(value) != 1:
         raise ValueError(f"{where} a scalar, got shape {np.shape(value)}.")
     return np.asarray(value, state.best.dtype) if known(value) else value

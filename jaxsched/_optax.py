@@ -72,7 +72,7 @@ def fast_forward(opt_state: Any, count: int) -> Any:
       A state of the same structure. An injected rate in it is renewed by the next update.
 
     Warns:
-      UserWarning: for a ReduceLROnPlateau in it, whose reductions no count can tell.
+      UserWarning: for a ReduceLROnPlateau in it, as no count tells what it remembers.
 
     Raises:
       TypeError: for a `count` that is no integer.
@@ -98,8 +98,8 @@ def fast_forward(opt_state: Any, count: int) -> Any:
         )
     if any(map(_is_plateau, jax.tree.leaves(opt_state, is_leaf=_is_plateau))):
         warnings.warn(
-            "`fast_forward(opt_state=...)` holds a ReduceLROnPlateau: its reductions came of"
-            " metrics, and stay as they are. Restore them from a checkpoint.",
+            "`fast_forward(opt_state=...)` holds a ReduceLROnPlateau: what it remembers came of"
+            " metrics, and stays as it is. Restore it from a checkpoint.",
             stacklevel=2,
         )
     changed = []

@@ -46,7 +46,7 @@ class ReduceLROnPlateau(Value):
         "rel" is PyTorch's `best * (1 - threshold)` ("max": 1 + threshold), which for negative
         metrics lies on the wrong side of `best`: one that stalls counts as better every time,
         and the rate never falls. "magnitude", which PyTorch lacks, is relative to `abs(best)`:
-        the same for positive metrics, and right for negative ones.
+        the same for positive metrics (and thresholds below 1), and right for negative ones.
       cooldown: the number of metrics after a reduction that do not count as bad.
       min_lr: the smallest rate that is reduced to.
       eps: a reduction of the rate by no more than this is not made, and the patience starts anew.
@@ -95,8 +95,8 @@ class ReduceLROnPlateau(Value):
     def init(self) -> PlateauState:
         """The state before any metric."""
         worst = jnp.asarray(np.inf if self.mode == "min" else -np.inf, jnp.result_type(float))
-        zero = jnp.zeros((), jnp.int32)
-        return PlateauState(worst, zero, zero, zero, zero)
+        # Arrays of their own, so that the state can be donated.
+        return PlateauState(worst, *(jnp.zeros((), jnp.int32) for _ in range(4)))
 
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
@@ -209,9 +209,11 @@ class ReduceLROnPlateau(Value):
     def _judge(self, state: PlateauState, value: Any) -> PlateauState:
         """The state after a metric; `state.count` is already that of the next update."""
         plan, lr = _planned(self.lr) if isinstance(self.lr, Schedule) else ((), self.lr)
+        lengths: dict[str, Any] = {"patience": self.patience, "cooldown": self.cooldown}
+        lengths = {name: float(x) if known(x) else x for name, x in lengths.items()}  # of any size
         plateau, value = jax.tree.map(
             lambda x: x if known(x) or isinstance(x, np.ndarray) else jax.lax.stop_gradient(x),
-            (evolve(self, lr=lr), value),
+            (evolve(self, lr=lr, **lengths), value),
         )
         with jax.enable_x64(True):
             return _advance(plan, plateau, state, value)
@@ -281,12 +283,13 @@ def _advance(plan: tuple, p: ReduceLROnPlateau, state: PlateauState, value) -> P
             bar = best * (1.0 - margin)
         else:
             bar = best * (1.0 - jnp.where(best < 0, -margin, margin))
+            bar = jnp.where(jnp.isinf(best), best, bar)
         better = metric < bar if p.mode == "min" else metric > bar
         bad = jnp.where(better, 0, state.num_bad_epochs + 1)
         cooling = state.cooldown_counter > 0
         bad = jnp.where(cooling, 0, bad)
         cooldown = state.cooldown_counter - cooling
-        due = bad > p.patience
+        due = bad.astype(jnp.float64) > p.patience
         pause = jnp.clip(jnp.ceil(p.cooldown), 0, 2**31 - 1)  # a broken one ends in a whole step
         reductions = state.num_reductions
         rate = _reduced(p.lr, plan, state.count, p.factor, p.min_lr)

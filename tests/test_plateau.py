@@ -242,6 +242,15 @@ def test_a_long_epochs_mean_is_that_of_its_sum_in_float64():
     assert state.num_values == 0
 
 
+def test_an_average_overflows_no_sooner_than_its_metrics():
+    averaged = PLATEAU.averaged(4)
+    state = averaged.init()
+    for _ in range(4):
+        state = averaged.update(state, value=3e38)
+
+    assert state.plateau.best == np.float32(3e38)
+
+
 def test_an_average_of_infinite_metrics_is_no_nan():
     averaged = js.ReduceLROnPlateau(LR, "max").averaged(3)
     state = averaged.init()
@@ -365,7 +374,7 @@ def test_fast_forward_takes_the_schedule_under_a_plateau_along():
     plateau = js.ReduceLROnPlateau(WARMUP, factor=0.5, patience=0)
     for schedule in (plateau, plateau.held, plateau.averaged(1)):
         optimizer = injected(schedule)
-        with pytest.warns(UserWarning, match="holds a ReduceLROnPlateau: its reductions"):
+        with pytest.warns(UserWarning, match="holds a ReduceLROnPlateau: what it remembers"):
             state = fast_forward(optimizer.init(PARAMS), 7)
         _, state = optimizer.update(GRADS, state, PARAMS, value=1.0)
 
@@ -446,6 +455,13 @@ def test_magnitude_treats_a_negative_metric_as_its_mirror(trace):
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
+def test_magnitude_accepts_the_first_metric_whatever_the_threshold(mode):
+    plateau = js.ReduceLROnPlateau(LR, mode, threshold=1.0, threshold_mode="magnitude")
+    for metric in (-3.0, 3.0):
+        assert plateau.update(plateau.init(), value=metric).best == metric
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
 def test_rel_never_reduces_where_a_negative_metric_stalls(mode):
     stalled = [-1.0] * 30
     plateau = js.ReduceLROnPlateau(LR, mode, patience=2)
@@ -465,6 +481,30 @@ def test_its_state_is_a_pytree_of_arrays():
         again = plateau.update(state, value=0.5)
         assert jax.tree.map(lambda x: x.dtype, again) == jax.tree.map(lambda x: x.dtype, state)
     assert len(jax.tree.leaves(PLATEAU.init())) == 5
+
+
+@pytest.mark.parametrize("plateau", [PLATEAU, PLATEAU.held, PLATEAU.averaged(2)])
+def test_its_state_can_be_donated(plateau):
+    optimizer = injected(plateau)
+    step = jax.jit(
+        lambda state, loss: optimizer.update(GRADS, state, PARAMS, value=loss)[1], donate_argnums=0
+    )
+
+    assert current_lr(step(optimizer.init(PARAMS), 1.0)) == pytest.approx(LR)
+
+
+@pytest.mark.parametrize("patience", [2**31 - 1, 2**31, 2**32, 2**63 - 1, 10**25, np.inf])
+def test_it_can_be_patient(patience):
+    plateau = js.ReduceLROnPlateau(LR, patience=patience, cooldown=patience)
+
+    assert set(rates_of(plateau, [1.0, 1.0, 1.0])) == {rates_of(PLATEAU, [])[0]}
+
+
+@pytest.mark.parametrize("metric", [[1.0], "1.0", 1j, jnp.complex64(1), object(), {}])
+def test_a_metric_is_a_real_number(metric):
+    for plateau in (PLATEAU, PLATEAU.averaged(2)):
+        with pytest.raises(TypeError, match=r"update\(value=...\)` must be a real number or"):
+            plateau.update(plateau.init(), value=metric)
 
 
 def test_it_says_how_it_is_used():
