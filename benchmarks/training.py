@@ -65,7 +65,7 @@ def measure(theirs, ours, variant: str) -> tuple[float, float, float]:
 def main() -> None:
     theirs = load(EXAMPLES / "pytorch" / "squarenet.py")
     ours = load(EXAMPLES / "squarenet.py")
-    torch.set_num_threads(1)  # the fastest, for a model this small
+    torch.set_num_threads(1)  # Two are no faster, for a model this small.
     columns = ["", "PyTorch", "compile", "run", "faster", "with the compilation"]
     table = Table(*columns, title="SquareNet, float32, seconds")
     for variant in ("cosine", "constant"):
