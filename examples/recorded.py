@@ -14,21 +14,15 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import matplotlib
 import numpy as np
+from drawing import difference, draw
 from flax import nnx
 from jax.typing import ArrayLike
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 HERE = Path(__file__).parent
-
-TITLES = {"loss": "loss", "lr": "learning rate", "momentum": "momentum"}
-NEIGHBOUR = "loss, one bit changed"  # in the initial parameters: how far PyTorch gets from itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +78,14 @@ def state_dict(model: nnx.Module) -> dict[str, np.ndarray]:
 
 
 class Experiment:
-    """The runs of one example, checked and shown; parses `--steps` and `--picture`."""
+    """The runs of one example, checked and shown.
+
+    Args:
+      script, docstring: of the example.
+      arguments: of its command line, `--steps N` and `--picture PNG`; None for the real ones.
+      unit: what is recorded, each "step" or each "epoch".
+      epoch: how many of these to an epoch, whose mean loss is drawn.
+    """
 
     def __init__(
         self,
@@ -94,11 +95,6 @@ class Experiment:
         unit: str,
         epoch: int = 1,
     ):
-        """Args:
-        script, docstring, arguments: of the example, the arguments of its command line.
-        unit: what is recorded: each "step", or each "epoch".
-        epoch: how many of these to an epoch, whose mean loss is drawn.
-        """
         parser = argparse.ArgumentParser(
             description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
         )
@@ -184,95 +180,9 @@ class Experiment:
             table.add_row(*(row[i] for i in kept))
         console = Console(width=140)
         console.print(table)
-        self._draw()
-        console.print("The rates are PyTorch's at every step.", note, "Picture:", self.picture)
-
-    def _draw(self) -> None:
-        """Loss, rate (and momentum), PyTorch's as circles, and how far the losses are apart."""
-        variants = list(dict.fromkeys(variant for variant, _ in self.results))
-        if len(variants) > 10:
-            return self._draw_grid(variants)
-        shown, _ = self.results[variants[0], "float32"]
-        panels = [name for name in TITLES if name in shown]
-        figure, axes = plt.subplots(
-            1, len(panels) + 1, figsize=(4.8 * (len(panels) + 1), 4.2), layout="constrained"
-        )
-        for number, variant in enumerate(variants):
-            for name, axis in zip(panels, axes, strict=False):
-                self._plot(axis, variant, name, f"C{number}")
-            for dtype, style in (("float32", "-"), ("float64", ":")):
-                ours, theirs = self.results[variant, dtype]
-                axes[-1].plot(so_far(ours["loss"], theirs["loss"]), style, color=f"C{number}")
-                if NEIGHBOUR in theirs:
-                    apart = so_far(theirs[NEIGHBOUR], theirs["loss"])
-                    axes[-1].plot(apart, style, color="0.7", zorder=0)
-            axes[-1].plot([], color=f"C{number}", label=variant)
-        if NEIGHBOUR in theirs:
-            axes[-1].plot([], color="0.7", label="PyTorch, and PyTorch with one bit changed")
-        for name, axis in zip(panels, axes, strict=False):
-            axis.set_title(f"{TITLES[name]} (lines: JAX, circles: PyTorch)", fontsize=10)
-        axes[0].set_yscale("log")
-        if self.epoch > 1:
-            axes[0].set_ylabel("mean of each epoch")
-        axes[-1].set_yscale("log")
-        axes[-1].set_ylim(1e-17, 10)
-        axes[-1].set_title("largest relative difference of the losses so far\n"
-                           "(solid: float32, dotted: float64)", fontsize=10)  # fmt: skip
-        for axis in axes:
-            axis.set_xlabel(self.unit)
-            axis.grid(alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=6, fontsize=9)
-        self._save(figure)
-
-    def _draw_grid(self, variants: list[str]) -> None:
-        """A panel for each of many variants, with the rate and the loss."""
-        columns = 4
-        rows = -(-len(variants) // columns)
-        figure, axes = plt.subplots(
-            rows, columns, figsize=(3.6 * columns, 2.3 * rows), layout="constrained"
-        )
-        for variant, axis in zip(variants, axes.flat, strict=False):
-            self._plot(axis, variant, "lr", "C0")
-            loss = axis.twinx()
-            self._plot(loss, variant, "loss", "C1")
-            loss.set_yscale("log")
-            axis.set_title(variant, fontsize=10)
-            axis.set_ylim(bottom=0)
-        figure.suptitle(f"learning rate (blue, left) and loss (orange, right) by {self.unit};"
-                        " lines: JAX, circles: PyTorch")  # fmt: skip
-        self._save(figure)
-
-    def _plot(self, axis, variant: str, name: str, color: str) -> None:
-        ours, theirs = (result[name] for result in self.results[variant, "float32"])
-        steps = np.arange(self.steps)
-        draw = "default"
-        if name != "loss":
-            draw = "steps-post"
-        elif self.epoch > 1 and self.steps >= self.epoch:
-            whole = self.steps // self.epoch * self.epoch
-            ours, theirs, steps = (
-                values[:whole].reshape(-1, self.epoch).mean(axis=1)
-                for values in (ours, theirs, steps)
-            )
-        some = slice(None, None, max(1, len(steps) // 25))
-        axis.plot(steps, ours, color=color, lw=1, drawstyle=draw)
-        axis.plot(steps[some], theirs[some], "o", color=color, ms=4, mfc="none")
-
-    def _save(self, figure) -> None:
-        self.picture.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(self.picture, dpi=75)
-        plt.close(figure)
-
-
-def difference(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """The relative difference of two arrays, element by element."""
-    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
-    return np.abs(ours - theirs) / np.where(theirs == 0, 1.0, np.abs(theirs))
-
-
-def so_far(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """The largest relative difference up to each step, for a logarithmic axis."""
-    return np.maximum(np.maximum.accumulate(difference(ours, theirs)), 1e-17)
+        draw(self.picture, self.results, self.unit, self.epoch)
+        console.print(f"The rates are PyTorch's at every step. {note}")
+        console.print(f"Picture: {self.picture}", soft_wrap=True)
 
 
 def check_rates(where: str, ours: np.ndarray, theirs: np.ndarray) -> None:
