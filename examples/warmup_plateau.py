@@ -27,7 +27,7 @@ SCHEDULES = {
 def train(model: Classifier, schedule: jaxsched.Schedule, x, y, steps: int):
     """Returns the trained model, and the loss and the rate of each step."""
     graph, params = nnx.split(model)
-    plateau = jaxsched.ReduceLROnPlateau(schedule, factor=0.5, patience=5, threshold=0.003)
+    plateau = jaxsched.ReduceLROnPlateau(schedule, factor=0.5, patience=5, threshold=0.0028)
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=plateau, momentum=0.9)
 
     def loss_fn(params):

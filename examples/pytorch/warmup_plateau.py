@@ -26,7 +26,7 @@ def train(variant: str, dtype: torch.dtype) -> dict:
     if variant == "warm-up, cosine, plateau":
         cosine = CosineAnnealingLR(rate, T_max=STEPS - WARMUP, eta_min=0.02)
         scheduler = SequentialLR(rate, [scheduler, cosine], milestones=[WARMUP])
-    plateau = ReduceLROnPlateau(scale, factor=0.5, patience=5, threshold=0.003)
+    plateau = ReduceLROnPlateau(scale, factor=0.5, patience=5, threshold=0.0028)
     losses, lrs = [], []
     for _ in range(STEPS):
         lr = rate.param_groups[0]["lr"] * scale.param_groups[0]["lr"]
