@@ -61,7 +61,7 @@ BOUNDS = {"float32": Bound(1e-6, steps=60), "float64": Bound(1e-12, steps=60)}
 def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="step")
     for run in experiment.runs():
-        weight = jnp.zeros((2, 2), run.dtype)
+        weight = jnp.asarray(run["initial"]["weight"])
         target, scale = run["data"]["target"], run["data"]["scale"]
         schedule = SCHEDULES[run.variant]
         weight, losses, rates = train(weight, schedule, target, scale, experiment.steps)

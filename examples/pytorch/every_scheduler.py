@@ -72,6 +72,7 @@ def train(variant: str, dtype: torch.dtype) -> dict:
         "data": {"target": target, "scale": scale},
         "lr": lrs,
         "loss": losses,
+        "initial": {"weight": torch.zeros(2, 2, dtype=dtype)},
         "final": {"weight": weight},
     }
 
