@@ -45,7 +45,7 @@ class AveragedState(NamedTuple):
 class Held(Value):
     """A plateau whose rate updates leave alone; what `ReduceLROnPlateau.held` is."""
 
-    plateau: Any
+    plateau: Any  # a ReduceLROnPlateau, whose module imports this one
 
     def init(self) -> HeldState:
         """The state before any metric."""
@@ -66,7 +66,7 @@ class Held(Value):
 class Averaged(Value):
     """A plateau that judges epochs; what `ReduceLROnPlateau.averaged` returns."""
 
-    plateau: Any
+    plateau: Any  # a ReduceLROnPlateau
     steps_per_epoch: int = static()
 
     def validate(self):
@@ -130,7 +130,7 @@ def scalar(method: str, value: Any, state: PlateauState) -> Any:
         real = any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
     except (TypeError, ValueError):
         real = False
-    if not real or isinstance(value, str):
+    if not real or isinstance(value, str):  # "float32" names a dtype
         raise TypeError(f"{where} a real number or a scalar array of JAX or NumPy, got {value!r}.")
     if np.size(value) != 1:
         raise ValueError(f"{where} a scalar, got shape {np.shape(value)}.")

@@ -117,7 +117,7 @@ class ReduceLROnPlateau(Value):
           **extra_args: whatever else Optax hands on; ignored.
 
         Raises:
-          TypeError: without a `value`.
+          TypeError: without a `value`, or for one that is no real number, or for another state.
           ValueError: for a `value` that is no scalar.
         """
         state = tick(checked(state))
@@ -146,7 +146,8 @@ class ReduceLROnPlateau(Value):
           that of the last one.)
 
         Raises:
-          TypeError: without a `value`, or for something that only contains an `opt_state`.
+          TypeError: for a `value` that is no real number, or for something that only contains an
+            `opt_state`.
           ValueError: where no `held` plateau is in the state, or several are; or for a `value`
             that is no scalar.
 
