@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._compose import ChainedScheduler, ParamGroups, SequentialLR
-from ._config import Expression
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from ._cycles import CyclicLR, OneCycleLR
+from ._expression import Expression
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from ._functions import LambdaLR, MultiplicativeLR
 from ._plateau import ReduceLROnPlateau

@@ -12,7 +12,8 @@ import numpy as np
 
 from . import _compose, _cosine, _cycles, _factors, _functions, _plateau
 from ._compose import ParamGroups, singles
-from ._config import Expression, to_config
+from ._config import to_config
+from ._expression import Expression
 from ._trace import Trace
 from ._value import same
 

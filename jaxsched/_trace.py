@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._compose import ParamGroups
-from ._config import Expression, from_config
+from ._config import from_config
+from ._expression import Expression
 from ._plateau import ReduceLROnPlateau
 
 FORMAT = 1

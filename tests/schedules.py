@@ -1,7 +1,7 @@
 """One schedule of each kind, for the tests that hold for all of them."""
 
 import jaxsched as js
-from jaxsched._config import Expression
+from jaxsched._expression import Expression
 
 
 class InverseSquareRoot(js.Schedule):

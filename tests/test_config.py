@@ -11,7 +11,7 @@ from schedules import LR, SCHEDULES, InverseSquareRoot
 
 import jaxsched as js
 from jaxsched.__main__ import main
-from jaxsched._config import Expression
+from jaxsched._expression import Expression
 from jaxsched._trace import shipped
 
 WRITABLE = {

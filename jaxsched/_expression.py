@@ -1,0 +1,126 @@
+"""The functions of a step that can be written down, parsed and compared."""
+
+import ast
+import functools
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+
+class Expression:
+    """A function of the step, written in a small arithmetic language: `0.95 ** step`.
+
+    It knows numbers, `step`, + - * / // % **, comparisons, `a if condition else b`, `min`, `max`,
+    `abs`, `exp`, `log`, `sqrt`, `cos`, `sin` and `pi`. It is parsed, never evaluated as Python;
+    works on Python numbers and on traced ones; and compares by its text, so that it can be
+    stored.
+
+    Raises:
+      ValueError: for anything else, with the place.
+
+    >>> warmup = Expression("min(1, (step + 1) / 10)")
+    >>> warmup(4), warmup(40)
+    (0.5, 1)
+    """
+
+    def __init__(self, text: str):
+        self.text = text
+        try:
+            tree = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(
+                f"`{text}` is no expression: {error.msg}, column {error.offset}."
+            ) from None
+        self._function = self._function_of(tree)
+
+    def __call__(self, step):
+        return self._function(step)
+
+    def _function_of(self, node: ast.AST) -> Callable[[Any], Any]:
+        """The function of the step that a piece of the expression is."""
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                return lambda step: value
+            case ast.Name(id="step"):
+                return lambda step: step
+            case ast.Name(id="pi"):
+                return lambda step: math.pi
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return self._combine(_OPERATORS[type(op)], left, right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
+                return self._combine(_OPERATORS[type(op)], left, right)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._combine(operator.neg, operand)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self._combine(_either, test, body, orelse)
+            case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
+                if name in _FUNCTIONS:
+                    return self._combine(_FUNCTIONS[name], *arguments)
+        place = f", at column {node.col_offset + 1}" if isinstance(node, ast.expr) else ""
+        raise ValueError(f"`{self.text}` may not hold `{ast.unparse(node)}`{place}.")
+
+    def _combine(self, function, *nodes: ast.AST) -> Callable[[Any], Any]:
+        if len(nodes) == 2:  # by far the most frequent, and called for every step of a table
+            left, right = map(self._function_of, nodes)
+            return lambda step: function(left(step), right(step))
+        arguments = [self._function_of(node) for node in nodes]
+        return lambda step: function(*[argument(step) for argument in arguments])
+
+    def __eq__(self, other):
+        return isinstance(other, Expression) and other.text == self.text
+
+    def __hash__(self):
+        return hash((Expression, self.text))
+
+    def __repr__(self):
+        return f"Expression({self.text!r})"
+
+    def __getstate__(self):
+        return self.text
+
+    def __setstate__(self, text):
+        self.__init__(text)
+
+
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+def _traced(*values: Any) -> bool:
+    return any(hasattr(value, "dtype") for value in values)
+
+
+def _either(condition, yes, no):
+    if _traced(condition):
+        return jnp.where(condition, yes, no)
+    return yes if condition else no
+
+
+def _on_both(host: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *values: (traced if _traced(*values) else host)(*values)
+
+
+_FUNCTIONS = {
+    "min": _on_both(min, lambda *values: functools.reduce(jnp.minimum, values)),
+    "max": _on_both(max, lambda *values: functools.reduce(jnp.maximum, values)),
+} | {
+    name: _on_both(getattr(math, host), getattr(jnp, name))
+    for name, host in [("abs", "fabs"), ("exp", "exp"), ("log", "log"), ("sqrt", "sqrt"),
+                       ("cos", "cos"), ("sin", "sin")]
+}  # fmt: skip
