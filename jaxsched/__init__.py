@@ -17,15 +17,18 @@ from ._factors import MultiStepLR as MultiStepLR
 from ._factors import PolynomialLR as PolynomialLR
 from ._factors import StepLR as StepLR
 from ._flows import PlateauState as PlateauState
+from ._from_torch import from_torch as from_torch
 from ._functions import LambdaLR as LambdaLR
 from ._functions import MultiplicativeLR as MultiplicativeLR
 from ._optax import current_lr as current_lr
 from ._optax import fast_forward as fast_forward
 from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from ._record import record as record
 from ._schedule import Schedule as Schedule
+from ._state_dict import from_torch_state_dict as from_torch_state_dict
 from ._table import per_epoch as per_epoch
 from ._table import tabulate as tabulate
-from ._torch import record as record
+from ._to_torch import to_torch as to_torch
 from ._trace import Trace as Trace
 from ._trace import compare as compare
 

@@ -46,7 +46,11 @@ class _Composite(Schedule):
     def _check_shared_rate(self):
         carried = [part.carried() for part in singles(self) if part.carried()]
         rates = [(lr, lr if initial is None else initial) for lr, initial in carried]
-        for index, name in enumerate(("lr", "initial_lr")):
+        # Parts built before and after a OneCycleLR have found different initial rates.
+        names = ["lr", "initial_lr"]
+        if any(part.resets_initial_lr for part in singles(self)):
+            names.remove("initial_lr")
+        for index, name in enumerate(names):
             values = [x for rate in rates for x in concrete(rate[index])]
             if any(value != values[0] for value in values):
                 raise ValueError(

@@ -242,6 +242,7 @@ class OneCycleLR(_Cycling):
     last_epoch: int = static(default=-1)
 
     levels = ("max_lr", "div_factor", "final_div_factor")
+    resets_initial_lr = True
     checked_by_value = ("epochs", "steps_per_epoch")
 
     def validate(self):

@@ -1,5 +1,6 @@
 """Metric to rate: ReduceLROnPlateau, a pure state machine."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -51,10 +52,13 @@ class ReduceLROnPlateau(Value):
       min_lr: the smallest rate that is reduced to.
       eps: a reduction of the rate by no more than this is not made, and the patience starts anew.
         (Over a schedule, it is the rate of the next update that counts.)
+      best: for a run that goes on, the best metric before; `lr` is then the current rate.
+      num_bad_epochs: likewise the metrics without improvement since then, an int from 0 up.
+      cooldown_counter: likewise how many more of them do not count, an int from 0 up.
 
     Raises:
       TypeError: for an `lr` that is neither a number nor a schedule.
-      ValueError: for a `factor` of 1 or more, or an unknown mode.
+      ValueError: for a `factor` of 1 or more, an unknown mode, or a negative counter.
 
     >>> plateau = ReduceLROnPlateau(0.1, factor=0.5, patience=1)
     >>> state = plateau.init()
@@ -75,6 +79,9 @@ class ReduceLROnPlateau(Value):
     cooldown: Int = 0
     min_lr: Float = 0
     eps: Float = 1e-8
+    best: Float | None = dataclasses.field(default=None, kw_only=True)
+    num_bad_epochs: Int | None = dataclasses.field(default=None, kw_only=True)
+    cooldown_counter: Int | None = dataclasses.field(default=None, kw_only=True)
 
     def validate(self):
         if not isinstance(self.lr, Schedule):
@@ -84,6 +91,8 @@ class ReduceLROnPlateau(Value):
             self.reject("mode", "'min' or 'max'")
         if self.threshold_mode not in ("rel", "abs", "magnitude"):
             self.reject("threshold_mode", "'rel', 'abs' or 'magnitude'")
+        for name in ("num_bad_epochs", "cooldown_counter"):
+            self.require(name, lambda n: n is None or (n >= 0 and n % 1 == 0), "an int from 0 up")
 
     def _check_numbers(self, name, value):
         if name != "lr" or not (isinstance(value, Value) or callable(value)):
@@ -93,10 +102,17 @@ class ReduceLROnPlateau(Value):
             self.reject("lr", rule, TypeError)
 
     def init(self) -> PlateauState:
-        """The state before any metric."""
-        worst = jnp.asarray(np.inf if self.mode == "min" else -np.inf, jnp.result_type(float))
+        """The state before any metric, or where `best` and the counters say."""
+        worst = np.inf if self.mode == "min" else -np.inf
+        begun = [self.best, self.num_bad_epochs, self.cooldown_counter]
+        best, *counters = (
+            x if given is None else given for given, x in zip(begun, (worst, 0, 0), strict=True)
+        )
         # Arrays of their own, so that the state can be donated.
-        return PlateauState(worst, *(jnp.zeros((), jnp.int32) for _ in range(4)))
+        return PlateauState(
+            jnp.array(best, jnp.result_type(float)),
+            *(jnp.array(number, jnp.int32) for number in (*counters, 0, 0)),
+        )
 
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""

@@ -9,6 +9,7 @@ then on. Whoever knows the phases knows the rate at any count.
 """
 
 import bisect
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from typing import Any, NamedTuple
 
@@ -193,8 +194,30 @@ def play(schedule) -> list[Phase]:
         if live.next_milestone is None:
             return phases
         count += live.next_milestone
-        live.skip(live.next_milestone - 1)
-        live.step()
+        _to_milestone(live)
+
+
+def _to_milestone(live) -> None:
+    live.skip(live.next_milestone - 1)
+    live.step()
+
+
+def parts_at(schedule, count: int) -> list[Part]:
+    """The single schedulers of `schedule` as they stand at `count`, in the order of building."""
+    live = schedule.live(Group(*schedule.carried() or (None, None), []), None)
+    while live.next_milestone is not None and live.next_milestone <= count:
+        count -= live.next_milestone
+        _to_milestone(live)
+    live.skip(count)
+    return list(_parts(live))
+
+
+def _parts(live) -> Iterator[Part]:
+    if isinstance(live, Part):
+        yield live
+        return
+    for part in live.parts:
+        yield from _parts(part)
 
 
 def _play_swept(schedule, group: Group) -> list[Phase]:

@@ -384,7 +384,8 @@ def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     import torch
 
-    from ._torch import _record, build
+    from ._record import run
+    from ._to_torch import build
 
     groups = case.schedule if isinstance(case.schedule, ParamGroups) else [case.schedule]
     params = [{"params": [torch.zeros(1)]} for _ in groups]
@@ -396,7 +397,7 @@ def make(case: Case) -> Trace:
     metrics = case.metrics
     if metrics == "lr":
         metrics = (group["lr"] for group in itertools.cycle(optimizer.param_groups))
-    return _record(scheduler, case.schedule, case.num_steps, metrics, case.counts)
+    return run(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
 
 
 def main() -> None:

@@ -61,6 +61,7 @@ class Schedule(Value):
     own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
     last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
     levels: ClassVar[Any] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
+    resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
     last_epoch = -1
 
     def __init_subclass__(cls, **kwargs):
@@ -205,7 +206,9 @@ class Single(Schedule):
 
     def attach(self, group):
         group.set_default_initial_lr()
-        attached = evolve(self, initial_lr=group.initial_lr)
+        attached = self
+        if self.initial_lr is None:
+            attached = evolve(self, initial_lr=group.initial_lr)
         return attached, attached
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from ._compose import ParamGroups
 from ._config import from_config
 from ._expression import Expression
+from ._files import write
 from ._plateau import ReduceLROnPlateau
 
 FORMAT = 1
@@ -119,27 +120,22 @@ _ARRAYS = ("counts", "lr", "momentum", "closed_form", "metrics")
 
 
 def save_traces(traces: Iterable[Trace], path: "str | os.PathLike[str]") -> None:
-    temporary = f"{os.fspath(path)}.part"
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            for trace in traces:
-                fields = {f.name: getattr(trace, f.name) for f in dataclasses.fields(trace)}
-                if isinstance(trace.metrics, Expression):
-                    fields["metrics"] = trace.metrics.text
-                for name in _ARRAYS:
-                    if isinstance(fields[name], str):
-                        continue
-                    fields[name] = None if fields[name] is None else _encode(fields[name].tolist())
-                if (trace.counts == np.arange(len(trace.counts))).all():
-                    fields["counts"] = len(trace.counts)
-                line = {"jaxsched_trace": FORMAT} | {
-                    k: v for k, v in fields.items() if v is not None
-                }
-                file.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    """Writes them all to one file; an interrupted write leaves what was there."""
+    write(path, "".join(map(_line, traces)))
+
+
+def _line(trace: Trace) -> str:
+    fields = {f.name: getattr(trace, f.name) for f in dataclasses.fields(trace)}
+    if isinstance(trace.metrics, Expression):
+        fields["metrics"] = trace.metrics.text
+    for name in _ARRAYS:
+        if isinstance(fields[name], str):
+            continue
+        fields[name] = None if fields[name] is None else _encode(fields[name].tolist())
+    if (trace.counts == np.arange(len(trace.counts))).all():
+        fields["counts"] = len(trace.counts)
+    line = {"jaxsched_trace": FORMAT} | {k: v for k, v in fields.items() if v is not None}
+    return json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def load_traces(path: "str | os.PathLike[str]") -> list[Trace]:
@@ -262,11 +258,35 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
     matches PyTorch: 3 steps in float32, worst 0.2 ULP at step 0
     (lr 0.10000000149011612, PyTorch 0.1)
     """
-    results = [_measure("lr", _rates(schedule, trace), trace.reference, trace.counts)]
-    if trace.momentum is not None:
-        momenta = _momenta(schedule, trace)
-        results.append(_measure("momentum", momenta, trace.momentum, trace.counts))
+    results = [_worst(curve, trace.counts) for curve in curves(schedule, trace)]
     return max(results, key=lambda result: (not result.ok, result.worst_ulp))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curve:
+    """A recorded quantity and ours, at each step of a trace (and in each parameter group).
+
+    Args:
+      what: "lr" or "momentum".
+      ours: in the float type JAX had, of shape `(steps,)` or `(steps, groups)`.
+      torch: float64, likewise.
+      ulp: how far apart they are, as `Comparison` measures it; NaN where ours is.
+      ok: whether that is within the bound.
+    """
+
+    what: str
+    ours: np.ndarray
+    torch: np.ndarray
+    ulp: np.ndarray
+    ok: np.ndarray
+
+
+def curves(schedule: Any, trace: Trace) -> list[Curve]:
+    """Our rates beside those of the trace, and the momenta where they move; as `compare`."""
+    found = [_measure("lr", _rates(schedule, trace), trace.reference)]
+    if trace.momentum is not None:
+        found.append(_measure("momentum", _momenta(schedule, trace), trace.momentum))
+    return found
 
 
 def _rates(schedule, trace: Trace) -> np.ndarray:
@@ -318,20 +338,25 @@ def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
     return np.asarray(schedule(padded))[: len(counts)]
 
 
-def _measure(what: str, ours: np.ndarray, torch: np.ndarray, counts: np.ndarray) -> Comparison:
+def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
     bits = np.finfo(ours.dtype).nmant
     smallest = np.finfo(ours.dtype).minexp - bits
     ulp = 2.0 ** np.maximum(np.frexp(np.abs(torch))[1] - 1 - bits, smallest)
     error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * np.abs(torch).max(), 0.0)
     limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
-    worst = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error / ulp)), error.shape)
+    return Curve(what, ours, torch, error / ulp, error <= limit)
+
+
+def _worst(curve: Curve, counts: np.ndarray) -> Comparison:
+    ulp = np.where(np.isnan(curve.ulp), np.inf, curve.ulp)
+    worst = np.unravel_index(np.argmax(ulp), ulp.shape)
     return Comparison(
-        dtype=ours.dtype.name,
-        num_steps=ours.size,
-        worst_ulp=float((error / ulp)[worst]),
+        dtype=curve.ours.dtype.name,
+        num_steps=curve.ours.size,
+        worst_ulp=float(curve.ulp[worst]),
         worst_count=counts[worst[0]].item(),
-        ours=float(ours[worst]),
-        torch=float(torch[worst]),
-        what=what,
-        ok=bool((error <= limit).all()),
+        ours=float(curve.ours[worst]),
+        torch=float(curve.torch[worst]),
+        what=curve.what,
+        ok=bool(curve.ok.all()),
     )

@@ -23,7 +23,7 @@ Number = Float | Int
 
 # Lengths that may be infinite in PyTorch too: a phase that never ends is no error.
 _MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
-_MAY_BE_INFINITE |= {"threshold", "eps", "power"}
+_MAY_BE_INFINITE |= {"threshold", "eps", "power", "best"}
 
 _NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
 

@@ -5,13 +5,15 @@ import types
 import warnings
 from unittest import mock
 
+import jax
 import mpmath
 import numpy as np
 import torch
 from torch.optim import lr_scheduler
 
-from jaxsched import ParamGroups
-from jaxsched._torch import build
+from jaxsched import ParamGroups, Trace
+from jaxsched._to_torch import build
+from jaxsched.testing import assert_matches_trace
 
 
 def rates(schedule, num_steps, metrics=None, optimizer="SGD", exact=False):
@@ -35,6 +37,14 @@ def rates(schedule, num_steps, metrics=None, optimizer="SGD", exact=False):
             if count + 1 < num_steps:
                 scheduler.step(*([] if metrics is None else [metrics[count]]))
     return np.array(rows)
+
+
+def assert_close(schedule, expected):
+    """The schedule's rates are PyTorch's `expected` ones from count 0 on, in both precisions."""
+    trace = Trace(torch.__version__, "scheduler", "SGD", np.arange(len(expected)), expected)
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            assert_matches_trace(schedule, trace)
 
 
 @contextlib.contextmanager

@@ -148,6 +148,21 @@ def test_the_mean_metric_of_each_epoch(loop):
     assert_rates(rates[::2], RECORDED)
 
 
+def test_a_run_that_goes_on_has_the_state_it_had():
+    whole = js.ReduceLROnPlateau(0.1, factor=0.5, patience=2, cooldown=1)
+    state = whole.init()
+    for loss in LOSSES:
+        state = whole.update(state, value=loss)
+    rest = js.ReduceLROnPlateau(
+        float(whole(state)), factor=0.5, patience=2, cooldown=1, best=float(state.best),
+        num_bad_epochs=int(state.num_bad_epochs), cooldown_counter=int(state.cooldown_counter),
+    )  # fmt: skip
+    on = jax.jit(lambda plateau: plateau.init())(rest)
+    for loss in LOSSES * 2:
+        state, on = whole.update(state, value=loss), rest.update(on, value=loss)
+        assert float(rest(on)) == float(whole(state))
+
+
 def test_by_hand():
     state, rates = PLATEAU.init(), []
     for loss in LOSSES:

@@ -75,6 +75,9 @@ COMPOSITES = [
     (lambda: js.SequentialLR([], []), ValueError, "at least one schedule"),
     (lambda: js.ChainedScheduler([E, js.ReduceLROnPlateau(LR)]), ValueError, "at index 1"),
     (lambda: js.SequentialLR([js.ReduceLROnPlateau(LR), E], [3]), ValueError, "at index 0"),
+    (lambda: js.ReduceLROnPlateau(LR, num_bad_epochs=-1), ValueError, "an int from 0 up, got -1"),
+    (lambda: js.ReduceLROnPlateau(LR, cooldown_counter=1.5), ValueError, "an int from 0 up, got 1.5"),
+    (lambda: js.ReduceLROnPlateau(LR, best=float("nan")), ValueError, "must be finite, got nan"),
     (lambda: js.ChainedScheduler([E, 0.1]), TypeError, "got 0.1 at index 1"),
     (lambda: js.ChainedScheduler([E, js.ParamGroups([E])]), TypeError, "at index 1"),
     (lambda: js.SequentialLR([E, E], [3, 5]), ValueError, "1 counts, one less than `schedulers`, got (3, 5)"),
@@ -149,7 +152,7 @@ def test_what_torch_rejects(name, arguments, error, message):
 @pytest.mark.parametrize("name, arguments, error, message", REJECTED_BY_TORCH)
 def test_torch_rejects_it_with_the_same_exception(name, arguments, error, message):
     torch = pytest.importorskip("torch")
-    from jaxsched._torch import scheduler_class
+    from jaxsched._to_torch import scheduler_class
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=LR, momentum=0.9)
     with pytest.raises(error):

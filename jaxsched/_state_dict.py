@@ -1,0 +1,284 @@
+"""PyTorch's checkpoints to schedules: the `state_dict()` of a scheduler, without PyTorch.
+
+A state dict has the attributes of the live object, with three gaps: it does not say of which
+class its parts are, plain Python functions are not in it, and what lives in the optimizer's
+groups is in the optimizer's own dict.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ._compose import ChainedScheduler, SequentialLR
+from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._cycles import CyclicLR, OneCycleLR
+from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from ._from_torch import Held, Unreadable, check_total_steps, plain, read
+from ._functions import LambdaLR, MultiplicativeLR
+from ._plateau import ReduceLROnPlateau
+from ._to_torch import COMPOSITES, SCHEDULERS
+
+# The keys that tell a class from those below it.
+_TELLTALES: list[tuple[type, tuple[str, ...]]] = [
+    (SequentialLR, ("_milestones", "_schedulers", "last_epoch")),
+    (ChainedScheduler, ("_schedulers",)),
+    (OneCycleLR, ("_schedule_phases", "_anneal_func_type", "total_steps", "cycle_momentum")),
+    (CyclicLR, ("total_size", "step_ratio", "max_lrs", "mode", "scale_mode", "cycle_momentum")),
+    (ReduceLROnPlateau, ("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs")),
+    (SWALR, ("_anneal_strategy", "anneal_epochs")),
+    (CosineAnnealingWarmRestarts, ("T_0", "T_mult", "T_cur", "T_i", "eta_min")),
+    (CosineAnnealingLR, ("T_max", "eta_min")),
+    (LinearLR, ("start_factor", "end_factor", "total_iters")),
+    (PolynomialLR, ("power", "total_iters")),
+    (ConstantLR, ("factor", "total_iters")),
+    (MultiStepLR, ("milestones", "gamma")),
+    (StepLR, ("step_size", "gamma")),
+    (ExponentialLR, ("gamma",)),
+    (LambdaLR, ("lr_lambdas",)),
+    (MultiplicativeLR, ("lr_lambdas",)),
+]
+_KEYS = dict(_TELLTALES)
+_IN_GROUPS = {
+    OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
+    SWALR: ("swa_lr",),
+}
+
+
+def from_torch_state_dict(
+    cls_or_name: Any,
+    state_dict: Mapping[str, Any],
+    optimizer_state_dict: Mapping[str, Any] | None = None,
+    *,
+    total_steps: int | None = None,
+    **functions: Any,
+) -> Any:
+    """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be there.
+
+    Args:
+      cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR its
+        own; what its parts are shows in what they hold, but for LambdaLR and MultiplicativeLR:
+        where these cannot be told apart, `["SequentialLR", "LinearLR", "LambdaLR"]` can.
+      state_dict: what the scheduler's `state_dict()` returned, read with `torch.load(...,
+        weights_only=True)` or from plain Python or JSON.
+      optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
+        ReduceLROnPlateau's values.
+      total_steps: as in `from_torch`.
+      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, a
+        list where the parameter groups have their own; of a part of a composition, with its
+        place, such as `schedulers_0_lr_lambda`, unless it is the only one.
+
+    Returns:
+      What `from_torch` gives for the live scheduler.
+
+    Raises:
+      ValueError: for an unknown class, a dict of another one, or one that lacks something: the
+        message names what to pass.
+      TypeError: for a `state_dict` that is none, or functions that are none or have no place.
+
+    >>> state_dict = {
+    ...     "step_size": 30, "gamma": 0.1, "base_lrs": [0.1], "last_epoch": 31, "_step_count": 32,
+    ...     "_last_lr": [0.01],
+    ... }
+    >>> from_torch_state_dict("StepLR", state_dict)
+    StepLR(lr=0.1, step_size=30)
+    """
+    check_total_steps("from_torch_state_dict", total_steps)
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
+        )
+    given = _Functions(functions)
+    held = _held(cls_or_name, state_dict, given, "")
+    given.check()
+    groups = _groups(held, state_dict, optimizer_state_dict)
+    try:
+        return read(held, groups, total_steps)
+    except Unreadable as reason:
+        hint = ""
+        if any(leaf.cls is CyclicLR for leaf in held.leaves()):
+            hint = " A `scale_fn` that a CyclicLR had must be passed, too."
+        raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
+
+
+class _Functions:
+    """The functions that the caller passed, and those that would be needed."""
+
+    def __init__(self, given: dict[str, Any]):
+        self.given, self.used, self.missing = given, set[str](), list[str]()
+
+    def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
+        """One function for each of `number` groups, with the attributes that PyTorch saved."""
+        key = place + name if place + name in self.given else name
+        if key not in self.given:
+            self.missing.append(place + name)
+            return None
+        if key in self.used:
+            raise TypeError(
+                f"`from_torch_state_dict({name}=...)` could go to several schedulers: pass"
+                f" `{place}{name}=`, with the place of each."
+            )
+        self.used.add(key)
+        value = self.given[key]
+        listed = list(value) if isinstance(value, list | tuple) else [value] * number
+        if len(listed) != number or not all(map(callable, listed)):
+            raise TypeError(
+                f"`from_torch_state_dict({key}=...)` must be a function, or a list of {number}, got"
+                f" {value!r}."
+            )
+        return [_with_attributes(f, held) for f, held in zip(listed, saved, strict=True)]
+
+    def check(self) -> None:
+        if self.missing:
+            names = ", ".join(f"`{name}=`" for name in self.missing)
+            raise ValueError(
+                "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
+                f" {names}, the Python function that the scheduler was built with."
+            )
+        if unused := self.given.keys() - self.used:
+            raise TypeError(
+                f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler."
+            )
+
+
+def _with_attributes(function: Callable, saved: Any) -> Callable:
+    """A callable object as it was saved: PyTorch keeps its `__dict__`."""
+    if not saved:
+        return function
+    function = copy.copy(function)
+    vars(function).update(saved)
+    return function
+
+
+def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: str) -> Held:
+    parts: list[Any] = []
+    if isinstance(named, list | tuple) and named:
+        named, *parts = named
+    cls = _class(named)
+    keys = _KEYS[cls] + (() if cls in (ReduceLROnPlateau, *COMPOSITES) else ("base_lrs",))
+    if cls not in COMPOSITES:
+        keys += ("last_epoch",)
+    lacking = [key for key in keys if key not in state_dict]
+    if lacking:
+        raise ValueError(
+            f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
+            f" `{lacking[0]}`, got one with {sorted(map(str, state_dict))}."
+        )
+    state = dict(state_dict)
+    if cls in COMPOSITES:
+        dicts = state["_schedulers"]
+        parts = parts or [_told(part, given, f"{place}schedulers_{i}_")
+                          for i, part in enumerate(dicts)]  # fmt: skip
+        if len(parts) != len(dicts):
+            raise ValueError(
+                f"`from_torch_state_dict(cls_or_name=...)` must name {len(dicts)} parts of the"
+                f" {cls.__name__}, got {len(parts)}."
+            )
+        held = [_held(part, d, given, f"{place}schedulers_{i}_")
+                for i, (part, d) in enumerate(zip(parts, dicts, strict=True))]  # fmt: skip
+        return Held(cls, state, tuple(held))
+    if cls is MultiStepLR:  # JSON has made strings of the keys.
+        counts = {_number(step): number for step, number in state["milestones"].items()}
+        state["milestones"] = Counter(counts)
+    if cls in (LambdaLR, MultiplicativeLR):
+        saved = state["lr_lambdas"]
+        state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
+    if cls is CyclicLR:
+        state["_scale_fn_custom"] = _scale_fn(state, given, place)
+    return Held(cls, state)
+
+
+def _class(named: Any) -> type:
+    name = named if isinstance(named, str) else getattr(named, "__name__", repr(named))
+    cls = next((c for c in SCHEDULERS if c.__name__ == name), None)
+    if cls is None:
+        raise ValueError(
+            "`from_torch_state_dict(cls_or_name=...)` must be one of PyTorch's schedulers, got"
+            f" {named!r}: known are {', '.join(c.__name__ for c in SCHEDULERS)}. One of another"
+            " class converts alive, with `from_torch(scheduler, total_steps=N)`."
+        )
+    return cls
+
+
+def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
+    """The class of a part, by what it holds."""
+    cls = next((c for c, keys in _TELLTALES if all(key in state for key in keys)), None)
+    if cls is None:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
+            f" with {sorted(map(str, state))}."
+        )
+    return _lambda_or_multiplicative(state, given, place) if cls is LambdaLR else cls
+
+
+def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
+    """Which of the two it is: after its own step, a LambdaLR shows the function's value."""
+    value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
+    if value is None:
+        return LambdaLR  # Either asks for the function first.
+    bases, step = list(map(plain, state["base_lrs"])), max(0, state["last_epoch"])
+    listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
+    saved = state["lr_lambdas"]
+    functions = [_with_attributes(f, s) for f, s in zip(listed, saved, strict=False)]
+    values = [function(step) for function in functions if callable(function)]
+    last = list(map(plain, state.get("_last_lr", bases)))
+    as_lambda = all(
+        abs(base * value - rate) <= 1e-9 * abs(rate)
+        for base, value, rate in zip(bases, values, last, strict=False)
+    )
+    if not as_lambda:
+        return MultiplicativeLR
+    if step == 0 and all(value == 1 for value in values):
+        raise ValueError(
+            "`from_torch_state_dict(cls_or_name=...)` must say whether the part at"
+            f" `{place.rstrip('_')}` is a LambdaLR or a MultiplicativeLR: they hold the same. Pass"
+            ' a list such as `["SequentialLR", "LinearLR", "LambdaLR"]`.'
+        )
+    return LambdaLR
+
+
+def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable | None:
+    """CyclicLR's own function; that it had one, its dict does not always tell."""
+    saved = state.get("_scale_fn_custom")
+    natural = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}
+    told = saved is not None or natural.get(state["mode"]) != state["scale_mode"]
+    if not told and not {f"{place}scale_fn", "scale_fn"} & given.given.keys():
+        return None
+    taken = given.take(place, "scale_fn", 1, [saved])
+    return None if taken is None else taken[0]
+
+
+def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[dict[str, Any]]:
+    """The optimizer's parameter groups, or what the scheduler itself says about them."""
+    leaves = list(held.leaves())
+    if optimizer is not None:
+        if not isinstance(optimizer, Mapping) or "param_groups" not in optimizer:
+            raise TypeError(
+                "`from_torch_state_dict(optimizer_state_dict=...)` must be an optimizer's"
+                f" `state_dict()`, with 'param_groups', got {optimizer!r}."
+            )
+        groups = [dict(group) for group in optimizer["param_groups"]]
+    elif "_last_lr" in state_dict:
+        groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
+    else:
+        raise ValueError(_lacks(held.cls, "lr"))
+    for leaf in leaves:
+        needed = _IN_GROUPS.get(leaf.cls, ())
+        if leaf.cls is OneCycleLR and leaf.state["cycle_momentum"]:
+            needed += ("base_momentum", "max_momentum")
+        for name in needed:
+            if any(name not in group for group in groups):
+                raise ValueError(_lacks(leaf.cls, name))
+    return groups
+
+
+def _lacks(cls: type, name: str) -> str:
+    return (
+        f"`from_torch_state_dict(optimizer_state_dict=...)` must be given for a {cls.__name__}:"
+        f" PyTorch keeps its `{name}` in the optimizer's groups. Pass `optimizer.state_dict()`."
+    )
+
+
+def _number(step: Any) -> Any:
+    value = float(step)
+    return int(value) if value.is_integer() else value

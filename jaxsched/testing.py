@@ -1,0 +1,124 @@
+"""Parity with PyTorch as a test of your own: two assertions.
+
+import jaxsched.testing, torch
+
+def test_the_recipe():
+    jaxsched.testing.assert_matches_torch(
+        my_schedule, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 30), 100
+    )
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ._compose import ParamGroups
+from ._record import check, cycles_momentum, run
+from ._trace import Curve, Trace, curves
+
+
+def assert_matches_torch(
+    schedule: Any,
+    build: Callable[[Any], Any],
+    num_steps: int,
+    metrics: Sequence[float] | None = None,
+) -> None:
+    """Steps live PyTorch, and fails where `schedule` has another rate or momentum.
+
+    Args:
+      schedule: a schedule, any function of the count that takes arrays (an Optax schedule), a
+        ParamGroups for several parameter groups, or a ReduceLROnPlateau.
+      build: takes an optimizer and returns the PyTorch scheduler. The optimizer is
+        `torch.optim.SGD` with a parameter group for each of the schedule's, at its `lr` (1.0
+        where it has none), and a momentum of 0.9. A scheduler on an optimizer of its own is
+        fine too.
+      num_steps: the number of counts to compare, from 0 up.
+      metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
+
+    Raises:
+      AssertionError: where they differ by more than the bounds (0.501 ULP in float32, a relative
+        1e-12 in float64 under `jax_enable_x64`, each plus 1e-15 of the peak rate). It shows the
+        first step that differs, both values, the error in ULP, and the worst step.
+      ImportError: without PyTorch.
+      TypeError: where `build` returns no PyTorch scheduler.
+      ValueError: for a `num_steps` or `metrics` of the wrong size.
+
+    >>> import jaxsched, torch  # doctest: +SKIP
+    >>> assert_matches_torch(  # doctest: +SKIP
+    ...     jaxsched.ExponentialLR(0.1, gamma=0.9),
+    ...     lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9),
+    ...     num_steps=100,
+    ... )
+    """
+    scheduler = build(_optimizer(schedule))
+    check("assert_matches_torch", scheduler, num_steps, metrics)
+    trace = run(scheduler, num_steps, metrics, momentum=cycles_momentum(schedule))
+    assert_matches_trace(schedule, trace)
+
+
+def assert_matches_trace(schedule: Any, trace: Trace) -> None:
+    """Fails where `schedule` has another rate or momentum than a recorded run.
+
+    Args:
+      schedule: as for `assert_matches_torch`.
+      trace: what PyTorch did, from `jaxsched.record` or `jaxsched.Trace.load`.
+
+    Raises:
+      AssertionError: as `assert_matches_torch` does.
+
+    >>> import jaxsched
+    >>> trace = jaxsched.Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",
+    ...                        np.arange(3), np.array([0.1, 0.05, 0.025]))
+    >>> assert_matches_trace(jaxsched.ExponentialLR(0.1, gamma=0.5), trace)
+    >>> assert_matches_trace(jaxsched.ExponentialLR(0.1, gamma=0.6), trace)
+    Traceback (most recent call last):
+      ...
+    AssertionError: ExponentialLR(lr=0.1, gamma=0.6) differs from PyTorch 2.13.0's
+    ExponentialLR(optimizer, gamma=0.5) at 2 of 3 steps, in float32.
+      first at step 1: lr 0.06, PyTorch 0.05, 2.68e+06 ULP apart
+      worst at step 2: lr 0.036, PyTorch 0.025, 5.91e+06 ULP apart
+    """
+    wrong = [curve for curve in curves(schedule, trace) if not curve.ok.all()]
+    if wrong:
+        raise AssertionError("\n".join(_message(schedule, trace, curve) for curve in wrong))
+
+
+def _optimizer(schedule: Any) -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("`assert_matches_torch` steps real PyTorch: pip install torch") from error
+    groups = [
+        {"params": [torch.zeros(1)], "lr": _initial_rate(member)}
+        for member in (schedule if isinstance(schedule, ParamGroups) else [schedule])
+    ]
+    return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
+
+
+def _initial_rate(schedule: Any) -> float:
+    carried = schedule.carried() if hasattr(schedule, "carried") else None
+    lr = carried[0] if carried else getattr(schedule, "lr", 1.0)
+    return float(np.asarray(lr)) if jax.numpy.ndim(lr) == 0 else 1.0
+
+
+def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
+    wrong = ~curve.ok.reshape(len(trace.counts), -1).all(axis=1)
+    error = np.where(np.isnan(curve.ulp), np.inf, curve.ulp)
+    first = np.unravel_index(np.argmax(~curve.ok), curve.ok.shape)
+    worst = np.unravel_index(np.argmax(np.where(curve.ok, -1.0, error)), error.shape)
+    return (
+        f"{schedule!r} differs from PyTorch {trace.torch}'s {trace.call} at {np.sum(wrong)} of"
+        f" {len(trace.counts)} steps, in {curve.ours.dtype}.\n"
+        f"  first at {_place(trace, curve, first)}\n"
+        f"  worst at {_place(trace, curve, worst)}"
+    )
+
+
+def _place(trace: Trace, curve: Curve, index: tuple) -> str:
+    group = f" of group {index[1]}" if len(index) > 1 else ""
+    return (
+        f"step {trace.counts[index[0]]}{group}: {curve.what} {curve.ours[index]!s},"
+        f" PyTorch {curve.torch[index]!s}, {curve.ulp[index]:.3g} ULP apart"
+    )
