@@ -9,6 +9,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from ._source import Source
+
+MAX_BITS = 10_000  # of an integer power: no rate needs more, and 9 ** 9 ** 9 would never end
+
 
 class Expression:
     """A function of the step, written in a small arithmetic language: `0.95 ** step`.
@@ -19,7 +23,7 @@ class Expression:
     stored.
 
     Raises:
-      ValueError: for anything else, with the place.
+      ValueError: for anything else, with carets below the place.
 
     >>> warmup = Expression("min(1, (step + 1) / 10)")
     >>> warmup(4), warmup(40)
@@ -27,14 +31,12 @@ class Expression:
     """
 
     def __init__(self, text: str):
-        self.text = text
-        try:
-            tree = ast.parse(text.strip(), mode="eval").body
-        except SyntaxError as error:
-            raise ValueError(
-                f"`{text}` is no expression: {error.msg}, column {error.offset}."
-            ) from None
-        self._function = self._function_of(tree)
+        self._source = Source(" ".join(text.split()) if "\n" in text else text)
+        self.text = self._source.text
+        if "#" in self.text:
+            start = self.text.index("#")
+            raise self._source.error("an expression may not hold a comment", start)
+        self._function = self._function_of(self._source.tree)
 
     def __call__(self, step):
         return self._function(step)
@@ -48,10 +50,10 @@ class Expression:
                 return lambda step: step
             case ast.Name(id="pi"):
                 return lambda step: math.pi
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return self._combine(_OPERATORS[type(op)], left, right)
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
-                return self._combine(_OPERATORS[type(op)], left, right)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                return self._combine(OPERATORS[type(op)], left, right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                return self._combine(OPERATORS[type(op)], left, right)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._combine(operator.neg, operand)
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -59,8 +61,12 @@ class Expression:
             case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
                 if name in _FUNCTIONS:
                     return self._combine(_FUNCTIONS[name], *arguments)
-        place = f", at column {node.col_offset + 1}" if isinstance(node, ast.expr) else ""
-        raise ValueError(f"`{self.text}` may not hold `{ast.unparse(node)}`{place}.")
+        raise self._source.error_at(
+            node,
+            f"an expression of the step may not hold `{self._source.quote(node)}`: it is made of"
+            " numbers, `step`, `pi`, + - * / // % **, comparisons, `a if condition else b`,"
+            f" {', '.join(_FUNCTIONS)}",
+        )
 
     def _combine(self, function, *nodes: ast.AST) -> Callable[[Any], Any]:
         if len(nodes) == 2:  # by far the most frequent, and called for every step of a table
@@ -85,14 +91,22 @@ class Expression:
         self.__init__(text)
 
 
-_OPERATORS = {
+def power(base, exponent):
+    """`base ** exponent`, but an OverflowError for an integer of more than MAX_BITS bits."""
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and abs(base) > 1 and base.bit_length() * exponent > MAX_BITS:
+        raise OverflowError("an integer power is too large")
+    return base**exponent
+
+
+OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
+    ast.Pow: power,
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,

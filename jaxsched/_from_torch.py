@@ -22,7 +22,8 @@ from ._cycles import CyclicLR, OneCycleLR
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from ._functions import LambdaLR, MultiplicativeLR
 from ._plateau import ReduceLROnPlateau
-from ._to_torch import COMPOSITES, SCHEDULERS, OnHost, scheduler_class
+from ._schedulers import COMPOSITES, SCHEDULERS
+from ._to_torch import OnHost, scheduler_class
 
 # The arguments that PyTorch keeps as attributes of the same name.
 _FIELDS: dict[type, tuple[str, ...]] = {

@@ -204,7 +204,8 @@ def _to_milestone(live) -> None:
 
 def parts_at(schedule, count: int) -> list[Part]:
     """The single schedulers of `schedule` as they stand at `count`, in the order of building."""
-    live = schedule.live(Group(*schedule.carried() or (None, None), []), None)
+    lr, initial_lr = schedule.carried() or (None, None)
+    live = schedule.live(Group(lr, initial_lr, []), None)
     while live.next_milestone is not None and live.next_milestone <= count:
         count -= live.next_milestone
         _to_milestone(live)

@@ -17,7 +17,7 @@ from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, Polynomi
 from ._from_torch import Held, Unreadable, check_total_steps, plain, read
 from ._functions import LambdaLR, MultiplicativeLR
 from ._plateau import ReduceLROnPlateau
-from ._to_torch import COMPOSITES, SCHEDULERS
+from ._schedulers import COMPOSITES, SCHEDULERS
 
 # The keys that tell a class from those below it.
 _TELLTALES: list[tuple[type, tuple[str, ...]]] = [

@@ -12,20 +12,12 @@ import jax
 import numpy as np
 
 from ._compose import ChainedScheduler, ParamGroups, SequentialLR, singles
-from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._cosine import SWALR
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
-from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from ._functions import LambdaLR, MultiplicativeLR
 from ._plateau import ReduceLROnPlateau
+from ._schedulers import COMPOSITES, SCHEDULERS
 from ._value import known, same
-
-COMPOSITES = (ChainedScheduler, SequentialLR)
-SCHEDULERS: tuple[type, ...] = (
-    LambdaLR, MultiplicativeLR, StepLR, MultiStepLR, ConstantLR, LinearLR, ExponentialLR,
-    PolynomialLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, SWALR,
-    ReduceLROnPlateau, *COMPOSITES,
-)  # fmt: skip
 
 
 def scheduler_class(cls: type) -> type:

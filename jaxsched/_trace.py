@@ -292,13 +292,13 @@ def curves(schedule: Any, trace: Trace) -> list[Curve]:
 def _rates(schedule, trace: Trace) -> np.ndarray:
     groups = list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
     if trace.lr.ndim == 1 and len(groups) == 1:
-        return _rate(groups[0], trace)
+        return rates_of(groups[0], trace)
     if trace.lr.ndim == 1 or trace.lr.shape[1] != len(groups):
         raise ValueError(
             f"`compare(schedule=...)` must have as many groups as the trace,"
             f" got {len(groups)} for rates of shape {trace.lr.shape}."
         )
-    return np.stack([_rate(group, trace) for group in groups], axis=-1)
+    return np.stack([rates_of(group, trace) for group in groups], axis=-1)
 
 
 def _momenta(schedule, trace: Trace) -> np.ndarray:
@@ -307,7 +307,8 @@ def _momenta(schedule, trace: Trace) -> np.ndarray:
     return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
 
 
-def _rate(schedule, trace: Trace) -> np.ndarray:
+def rates_of(schedule, trace: Trace) -> np.ndarray:
+    """The rates of one parameter group at the counts of a trace, fed with its metrics."""
     if not isinstance(schedule, ReduceLROnPlateau):
         return at_counts(schedule, trace.counts)
     if trace.metrics is None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import jax
@@ -20,11 +21,9 @@ def test_every_snippet_runs_and_shows_what_it_says(tmp_path, monkeypatch):
     namespace = {}
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         for snippet in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-            if "import torch" in snippet:
-                try:
-                    import torch  # noqa: F401
-                except ImportError:
-                    continue
+            needed = re.findall(r"^(?:import|from) (torch|transformers)\b", snippet, re.MULTILINE)
+            if any(find_spec(name) is None for name in needed):
+                continue
             exec(compile(snippet, "README.md", "exec"), namespace)
             for line in snippet.splitlines():
                 if match := re.fullmatch(r"(\S.*?)  # (Array\(.*\))", line):

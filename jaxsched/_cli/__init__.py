@@ -1,0 +1,82 @@
+"""The command line: which commands there are, and how all of them end.
+
+Exit status 0: done (and all traces match); 1: some differ; 2: it cannot be done, with one message
+on stderr; 130: interrupted; 141: nobody reads the output any more. A command is a module with
+`add`, its arguments, and `run`, which imports what it needs: `--help` waits for nothing else.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+
+from .. import __version__
+from .._source import PointedError
+from . import check, listing, plot, record, report, show
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns the exit status."""
+    if sys.stdout is None:  # closed by the caller: `>&-`
+        sys.stdout = io.StringIO()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without UTF-8
+    try:
+        return _flushed(lambda: _run(arguments))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _discard_output()
+        return 141
+    except PointedError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
+    except (ValueError, ImportError) as error:
+        return _fail(" ".join(str(error).split()))
+
+
+def _run(arguments: list[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    return options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jaxsched",
+        description="PyTorch's learning-rate schedulers, exactly, in JAX.",
+        epilog="`jaxsched COMMAND --help` shows examples of each.",
+    )
+    parser.add_argument("--version", action="version", version=f"jaxsched {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (listing, show, plot, check, report, record):
+        command.add(commands)
+    return parser
+
+
+def _flushed(run: Callable[[], int]) -> int:
+    """What `run` returns (or its exit, after --help), once all output has arrived."""
+    try:
+        status = run()
+        sys.stdout.flush()
+        return status
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+
+
+def _fail(message: str) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+    print(f"jaxsched: {message}", file=sys.stderr)
+    return 2
+
+
+def _discard_output() -> None:
+    """What could not be written must not fail once more when Python exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

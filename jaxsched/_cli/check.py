@@ -1,0 +1,151 @@
+"""`jaxsched check`: recorded PyTorch traces against jaxsched, on this machine."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+
+from .. import __version__
+from .._trace import Comparison, Trace, compare, load_traces, shipped
+from .arguments import command
+
+Result = tuple[str, Trace, Any, tuple[Comparison, Comparison]]
+
+
+def add(commands) -> None:
+    parser = command(
+        commands,
+        "check",
+        run,
+        help="compare every recorded PyTorch trace with jaxsched, on this machine",
+        description="Evaluates recorded PyTorch traces on JAX's default device, in float32 and in"
+        " float64.\nExit status 0: all match PyTorch; 1: some differ; 2: a file cannot be checked.",
+        examples=["jaxsched check my_run.jsonl"],
+    )
+    add_files(parser)
+
+
+def add_files(parser) -> None:
+    parser.add_argument("files", nargs="*", metavar="FILE", help="your own traces (default: ours)")
+
+
+def run(options: Any) -> int:
+    from .output import Console
+
+    results = evaluate(options.files)
+    console = Console()
+    _print_table(console, results)
+    for _, trace, _, pair in results:
+        for comparison in pair:
+            if not comparison.ok:
+                console.print(f"{trace.call}: {comparison}", markup=False, highlight=False)
+    console.print(verdict(results), markup=False, highlight=False)
+    return 0 if all_match(results) else 1
+
+
+def evaluate(files: list[str]) -> list[Result]:
+    """Compares the traces of `files`, or those that ship with jaxsched, in both float types.
+
+    Returns:
+      For each trace its file or scheduler, itself, the schedule that it names, and how far that
+      is from it in float32 and in float64.
+
+    Raises:
+      OSError: where a file cannot be read.
+      ValueError: where it holds no trace, or one that names no schedule.
+    """
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from .output import Console
+
+    groups = {file: load_traces(file) for file in files} if files else shipped()
+    work = [(name, trace, _built(trace)) for name, traces in groups.items() for trace in traces]
+    results: list[Result] = []
+    console = Console(stderr=True)
+    progress = Progress(
+        SpinnerColumn(), *Progress.get_default_columns(), TextColumn("{task.fields[name]}"),
+        console=console, transient=True, disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+    with progress, ThreadPoolExecutor(2) as pool:  # One thread traces while the other compiles.
+        task = progress.add_task("checking", total=len(work), name="")
+        try:
+            pairs = pool.map(_compare_both, work)
+            for (name, trace, schedule), pair in zip(work, pairs, strict=True):
+                progress.update(task, advance=1, name=name)
+                results.append((name, trace, schedule, pair))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return results
+
+
+def _built(trace: Trace) -> Any:
+    with _about(trace):
+        return trace.build()
+
+
+def _compare_both(item: tuple[str, Trace, Any]) -> tuple[Comparison, Comparison]:
+    _, trace, schedule = item
+    both = []
+    for x64 in (False, True):
+        with _about(trace), jax.enable_x64(x64):
+            both.append(compare(schedule, trace))
+    return both[0], both[1]
+
+
+@contextlib.contextmanager
+def _about(trace: Trace) -> Iterator[None]:
+    """What a schedule in a file raises is a fault of the file."""
+    try:
+        yield
+    except (TypeError, ArithmeticError, AttributeError) as error:
+        raise ValueError(f"the trace of `{trace.call}`: {error}") from error
+
+
+def all_match(results: list[Result]) -> bool:
+    return all(comparison.ok for *_, pair in results for comparison in pair)
+
+
+def verdict(results: list[Result]) -> str:
+    """What was compared, with what outcome, on what: one line."""
+    from .output import plural
+
+    wrong = sum(not comparison.ok for *_, pair in results for comparison in pair)
+    differ = f"{plural(wrong, 'comparison')} differ{'s' if wrong == 1 else ''}"
+    torch = ", ".join(sorted({trace.torch for _, trace, *_ in results}))
+    device = jax.devices()[0]
+    return (
+        f"{plural(len(results), 'configuration')},"
+        f" {plural(sum(pair[0].num_steps for *_, pair in results), 'step')},"
+        f" {differ if wrong else 'all match PyTorch'}"
+        f" | {device.platform} ({device.device_kind}) | jaxsched {__version__},"
+        f" jax {jax.__version__}, traces of PyTorch {torch}"
+    )
+
+
+def _print_table(console: Any, results: list[Result]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        caption="worst errors in units in the last place (ULP), beyond 1e-15 of the peak rate"
+    )
+    table.add_column("scheduler", no_wrap=True)
+    for heading in ("configs", "steps", "float32 ULP", "float64 ULP"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for name in dict.fromkeys(name for name, *_ in results):
+        pairs = [pair for other, *_, pair in results if other == name]
+        single, double = zip(*pairs, strict=True)
+        ok = all(c.ok for pair in pairs for c in pair)
+        table.add_row(
+            Text(name),
+            str(len(pairs)),
+            f"{sum(c.num_steps for c in single):,}",
+            f"{max(c.worst_ulp for c in single):.3f}",
+            f"{max(c.worst_ulp for c in double):.0f}",
+            "[green]exact[/]" if ok else "[red]differs[/]",
+        )
+    console.print(table)

@@ -1,0 +1,48 @@
+"""`jaxsched list`: the schedulers, beside PyTorch's."""
+
+from typing import Any
+
+from .arguments import command
+
+
+def add(commands) -> None:
+    command(
+        commands,
+        "list",
+        run,
+        help="list the schedulers, with their arguments here and in PyTorch",
+        description="Lists the schedulers: how each is built in PyTorch, and how here.",
+        examples=["jaxsched list"],
+    )
+
+
+def run(options: Any) -> int:
+    from rich.table import Table
+
+    from .._schedulers import SCHEDULERS
+    from .output import Console
+    from .signatures import ours, own, torchs
+
+    table = Table(
+        show_lines=True,
+        caption="Where PyTorch takes the optimizer, jaxsched takes the learning rate."
+        " In brackets: what PyTorch does not have.",
+    )
+    table.add_column("PyTorch", ratio=1, overflow="fold")
+    table.add_column("jaxsched", ratio=1, overflow="fold")
+    for cls in SCHEDULERS:
+        extra = f" \\[{', '.join(own(cls))}]" if own(cls) else ""
+        table.add_row(_bold(torchs(cls)), f"{_bold(ours(cls))}[dim]{extra}[/]")
+    console = Console()
+    console.print(table)
+    console.print(
+        "Further: ParamGroups(schedules), a schedule for each parameter group;"
+        " per_epoch(schedule, steps_per_epoch), stepped once an epoch.",
+        highlight=False,
+    )
+    return 0
+
+
+def _bold(call: str) -> str:
+    name, _, arguments = call.partition("(")
+    return f"[bold]{name}[/]({arguments}"

@@ -1,0 +1,70 @@
+"""`jaxsched record`: a schedule run by real PyTorch, written down as a trace."""
+
+import warnings
+from typing import Any
+
+from .arguments import add_metrics, add_schedule, add_steps, command
+
+
+def add(commands) -> None:
+    parser = command(
+        commands,
+        "record",
+        run,
+        help="run a schedule in PyTorch and write its rates to a trace file",
+        description="Builds PyTorch's scheduler of the same name and arguments, steps it, and"
+        " writes down every rate.\n`jaxsched check` compares the file with jaxsched, anywhere.",
+        examples=[
+            "jaxsched record 'CosineAnnealingLR(0.1, T_max=50)' --steps 100 -o my_run.jsonl",
+            "jaxsched record 'OneCycleLR(0.1, 60)' --steps 60 --optimizer Adam -o cycle.jsonl",
+        ],
+    )
+    add_schedule(parser)
+    add_steps(parser, None)
+    parser.add_argument(
+        "--optimizer", choices=("SGD", "Adam"), default="SGD", help="whose rate it is (default SGD)"
+    )
+    add_metrics(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="TRACE", required=True, help="the file to write, as my_run.jsonl"
+    )
+
+
+def run(options: Any) -> int:
+    from .._files import check_writable
+    from .._parse import call_text, parse
+    from .output import plural
+    from .values import metrics_of, within
+
+    schedule = parse(options.schedule)
+    if "per_epoch(" in call_text(schedule):
+        raise ValueError("per_epoch is jaxsched's own: record the schedule inside")
+    metrics = metrics_of(schedule, options.metrics, options.steps - 1)
+    check_writable(options.output)
+    trace = _record(within(schedule, options.steps), options.steps, metrics, options.optimizer)
+    trace.save(options.output)
+    print(f"wrote {options.output}: {plural(options.steps, 'step')} of PyTorch {trace.torch}")
+    return 0
+
+
+def _record(schedule: Any, steps: int, metrics: Any, optimizer: str) -> Any:
+    import numpy as np
+
+    from .._recordings import Case, make
+
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise ImportError("`record` steps real PyTorch: pip install torch") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trace = make(Case(schedule, steps, metrics, optimizer))
+    except Exception as error:  # PyTorch's own, for arguments that only jaxsched takes
+        raise ValueError(f"PyTorch cannot run it: {type(error).__name__}: {error}") from error
+    if not np.isfinite(trace.lr).all():
+        raise ValueError(
+            f"PyTorch's rate is not finite at step {np.argmin(np.isfinite(trace.lr))}: nothing to"
+            " compare with"
+        )
+    return trace

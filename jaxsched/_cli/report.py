@@ -1,0 +1,37 @@
+"""`jaxsched report`: what `check` finds, as a page with every curve."""
+
+from typing import Any
+
+from .arguments import command
+from .check import add_files
+
+
+def add(commands) -> None:
+    parser = command(
+        commands,
+        "report",
+        run,
+        help="write a page that shows every trace beside jaxsched's rates",
+        description="Evaluates traces as `jaxsched check` does, with the same exit status, and"
+        " writes an HTML page\nwith every curve and its errors.",
+        examples=["jaxsched report my_run.jsonl -o parity.html"],
+    )
+    add_files(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="PAGE", required=True, help="the file to write, as parity.html"
+    )
+
+
+def run(options: Any) -> int:
+    from .._files import check_writable, write
+    from .check import all_match, evaluate, verdict
+    from .output import optional
+
+    optional("jinja2", "report")
+    check_writable(options.output)
+    from .._report import page
+
+    results = evaluate(options.files)
+    write(options.output, page(results))
+    print(f"wrote {options.output}: {verdict(results)}")
+    return 0 if all_match(results) else 1

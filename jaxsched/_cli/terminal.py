@@ -1,0 +1,85 @@
+"""Lines to characters, drawn by plotext.
+
+plotext aborts on NaN and on ranges at the ends of float64, so it gets points between 0 and 1, and
+the ticks that belong to them.
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotext  # type: ignore[import-untyped, import-not-found, unused-ignore]
+from rich.text import Text
+
+from .output import Console
+from .ticks import Scale
+
+COLOURS = (4, 3, 2, 5, 6, 1)  # as terminals number them: blue, yellow, green, ...
+MOST_POINTS = 4000  # far more than a terminal has columns
+IN_ASCII = str.maketrans({"─": "-", "│": "|"} | dict.fromkeys("┌┐└┘├┤┬┴┼", "+"))
+
+
+def draw(lines: Sequence[Any], log: bool) -> None:
+    """Prints a panel of rates, one of momenta if any move, and which curve is whose."""
+    console = Console()
+    width, height = shutil.get_terminal_size((80, 24))
+    moving = [(line.counts, line.momentum) for line in lines]
+    moves = any(values is not None for _, values in moving)
+    room = max(20, height - len(lines) - 3)
+    looks = _looks(len(lines), console)
+    rates = [(line.counts, line.lr) for line in lines]
+    _print(_panel("learning rate", rates, looks, (width, room * 2 // 3 if moves else room), log))
+    if moves:
+        _print(_panel("momentum", moving, looks, (width, max(8, room // 3)), False))
+    for (marker, colour), line in zip(looks, lines, strict=True):
+        sample = "--" if marker == "braille" else marker
+        style = "" if colour is None else f"color({colour})"
+        console.print(Text.assemble((sample, style), " ", line.label))
+
+
+def _looks(number: int, console: Any) -> list[tuple[str, int | None]]:
+    """A marker and a colour for each curve; without colours, letters tell them apart."""
+    coloured = console.is_terminal and not console.no_color
+    if coloured and _is_unicode():
+        return [("braille", COLOURS[index % len(COLOURS)]) for index in range(number)]
+    if number == 1:
+        return [("braille" if _is_unicode() else "*", None)]
+    return [(chr(ord("a") + index % 26), None) for index in range(number)]
+
+
+def _panel(title: str, curves: Sequence[Any], looks: Sequence[Any], size, log: bool) -> str:
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.canvas("default")
+    figure.plot_size(*size)
+    figure.title(title)
+    figure.label("step")
+    across = Scale([counts for counts, _ in curves], whole=True)
+    up = Scale([v for _, v in curves if v is not None], log=log, zero=title != "momentum")
+    for (counts, values), (marker, colour) in zip(curves, looks, strict=True):
+        if values is None:
+            continue
+        x, y = across(counts), up(values)
+        shown = np.flatnonzero(np.isfinite(y))[:: -(-len(y) // MOST_POINTS)]
+        if not len(shown):
+            continue
+        dot = plotext.marker(marker, colour) if colour is not None else plotext.marker(marker)
+        signal = figure.signal(x[shown].tolist(), y[shown].tolist(), marker=dot)
+        figure.draw(signal.lines())
+    for axis, scale, number in (("x", across, size[0] // 12), ("y", up, size[1] // 4)):
+        ticks = scale.ticks(max(2, number))
+        ruler = figure.ruler(axis)
+        ruler.lim(0, 1)
+        ruler.ticks(list(ticks.values()), list(ticks))
+    return figure.build().string(all(colour is None for _, colour in looks))
+
+
+def _print(panel: str) -> None:
+    print(panel if _is_unicode() else panel.translate(IN_ASCII))
+
+
+def _is_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")

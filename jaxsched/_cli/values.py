@@ -1,0 +1,114 @@
+"""A schedule's rates and momenta at some steps, as the commands show them."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._compose import ParamGroups
+from .._expression import Expression
+from .._phases import by_steps
+from .._plateau import ReduceLROnPlateau
+from .._schedule import Schedule
+from .._table import PerEpoch
+from .._trace import Trace, at_counts, rates_of
+from .._value import evolve
+
+MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Values:
+    """The rates of one parameter group, and its momenta if it has any."""
+
+    lr: np.ndarray
+    momentum: np.ndarray | None
+
+
+def groups_of(schedule: Any) -> list[Any]:
+    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
+
+
+def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool) -> list[Values]:
+    """The values of each parameter group, in float32, or in float64 with `x64`.
+
+    Raises:
+      ValueError: for a plateau without metrics, metrics without a plateau, or a step at which
+        the schedule (or the metric) has no value.
+    """
+    stream = metrics_of(schedule, metrics, int(counts[-1]))
+    groups = groups_of(within(schedule, int(counts[-1]) + 1))
+    with jax.enable_x64(x64):
+        return [_values(group, counts, stream) for group in groups]
+
+
+def last_count(schedule: Any) -> float:
+    """The last step that a schedule has."""
+    ends = [g.last_count() for g in groups_of(schedule) if isinstance(g, Schedule)]
+    return min((end for end in ends if end is not None), default=np.inf)
+
+
+def within(schedule: Any, steps: int) -> Any:
+    """The schedule with its functions tabulated for these steps, called as PyTorch calls them."""
+    if isinstance(schedule, ParamGroups):
+        return ParamGroups([within(group, steps) for group in schedule])
+    if isinstance(schedule, PerEpoch):
+        epochs = -(-steps // int(schedule.steps_per_epoch))
+        return PerEpoch(within(schedule.schedule, epochs), schedule.steps_per_epoch)
+    if isinstance(schedule, ReduceLROnPlateau) and isinstance(schedule.lr, Schedule):
+        return evolve(schedule, lr=within(schedule.lr, steps))
+    own = [f for f in dataclasses.fields(schedule) if f.name == "total_steps" and f.kw_only]
+    if not own or schedule.total_steps is not None:
+        return schedule
+    if steps <= MOST_TABULATED:
+        return evolve(schedule, total_steps=steps)
+    if by_steps in schedule.plan()[0]:
+        raise ValueError(
+            f"`{type(schedule).__name__}` has no closed form here, and is stepped from 0:"
+            f" {MOST_TABULATED:,} steps at most"
+        )
+    return schedule
+
+
+def _values(schedule: Any, counts: np.ndarray, metrics: Expression | None) -> Values:
+    run = Trace("", "", "", counts, np.zeros(len(counts)), metrics=metrics)
+    momentum = momentum_of(schedule)
+    try:
+        lr = rates_of(schedule, run)
+        return Values(lr, None if momentum is None else at_counts(momentum, counts))
+    except (ArithmeticError, TypeError) as error:  # of a function of the step
+        raise ValueError(f"`{type(schedule).__name__}` has no rate: {error}") from error
+
+
+def momentum_of(schedule: Any) -> Schedule | None:
+    try:
+        return schedule.momentum
+    except (AttributeError, ValueError):  # It has none, or does not cycle it.
+        return None
+
+
+def has_plateau(schedule: Any) -> bool:
+    return any(isinstance(group, ReduceLROnPlateau) for group in groups_of(schedule))
+
+
+def metrics_of(schedule: Any, text: str | None, steps: int) -> Expression | None:
+    """The metrics of a plateau, sound for all steps; a ValueError where they are missing."""
+    plateau = has_plateau(schedule)
+    if plateau and text is None:
+        raise ValueError(
+            "a ReduceLROnPlateau depends on a metric: give --metrics, an expression of the step"
+            " such as '1 / (1 + step)'"
+        )
+    if text is None:
+        return None
+    if not plateau:
+        raise ValueError("--metrics is for ReduceLROnPlateau, which this is not")
+    metrics = Expression(text)
+    for step in range(steps):
+        try:
+            if abs(float(metrics(step))) > float(np.finfo(np.float32).max):
+                raise OverflowError("too large for float32")
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise ValueError(f"--metrics has no value at step {step}: {error}") from error
+    return metrics

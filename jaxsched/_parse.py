@@ -1,0 +1,240 @@
+"""Text to schedule and back: `OneCycleLR(0.1, total_steps=100)`, read and never evaluated.
+
+A schedule is written as the Python call that builds it. Its functions are expressions of `step`
+(see `Expression`): bare, as a string, or as a lambda.
+"""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import math
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._compose import ParamGroups
+from ._constant import constant
+from ._expression import Expression
+from ._schedulers import SCHEDULERS
+from ._source import PointedError, Source, brief
+from ._table import PerEpoch, per_epoch
+from ._value import Value, same
+
+_NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
+_NAMED["per_epoch"] = per_epoch
+_FUNCTIONS = {"lr_lambda", "scale_fn"}
+_OPTIMIZERS = {"optimizer", "opt", "optim"}
+
+
+def parse(text: str) -> Any:
+    """The schedule that a text writes down as a Python call; nothing in it is run.
+
+    Args:
+      text: a call of one of the schedulers, of `ParamGroups` or `per_epoch`, `jaxsched.` before
+        the name or not. Its arguments are numbers and arithmetic on them, strings, True, False,
+        None, lists and further schedules; `lr_lambda` and `scale_fn` are arithmetic of `step`.
+
+    Returns:
+      The schedule, or ParamGroups. What its constructor only warns of is not said.
+
+    Raises:
+      ValueError: for anything else, the constructor's own errors among it, with the line of text
+        and carets below the place.
+
+    >>> parse("OneCycleLR(0.1, total_steps=30 * 390)")
+    OneCycleLR(max_lr=0.1, total_steps=11700)
+    >>> parse("LambdaLR(0.1, lambda epoch: 0.95 ** epoch)")
+    LambdaLR(lr=0.1, lr_lambda=Expression('0.95 ** step'))
+    >>> parse("StepLr(0.1, 30)")
+    Traceback (most recent call last):
+      ...
+    jaxsched._source.PointedError: unknown scheduler `StepLr`: did you mean StepLR?
+        StepLr(0.1, 30)
+        ^^^^^^
+    """
+    reader = _Reader(Source(text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a missing `total_steps`
+        return reader.schedule(reader.source.tree)
+
+
+class _Reader:
+    """What the nodes of a syntax tree stand for."""
+
+    def __init__(self, source: Source):
+        self.source = source
+
+    def schedule(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        raise self.source.error_at(
+            node, f"`{self.source.quote(node)}` is no call of a scheduler, as StepLR(0.1, 30) is"
+        )
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=bool() | str() | None as value):
+                return value
+            case ast.Constant(value=int() | float()) | ast.BinOp() | ast.UnaryOp():
+                return constant(self.source, node)
+            case ast.List(elts=items):
+                return [self.value(item) for item in items]
+            case ast.Tuple(elts=items):
+                return tuple(self.value(item) for item in items)
+            case ast.Call(func=ast.Name(id="float")):
+                return constant(self.source, node)
+            case ast.Call():
+                return self.call(node)
+            case ast.Name(id=name) if name in _OPTIMIZERS:
+                raise self.source.error_at(
+                    node, f"`{name}`: where PyTorch takes the optimizer, give the learning rate"
+                )
+        raise self.source.error_at(
+            node,
+            f"`{self.source.quote(node)}` is not allowed here: numbers and arithmetic on them,"
+            " strings, True, False, None, lists and schedulers are",
+        )
+
+    def call(self, node: ast.Call) -> Any:
+        name = self.name(node.func)
+        names = list(inspect.signature(_NAMED[name]).parameters)
+        places: dict[str, ast.AST] = {}
+        positional, named = [], {}
+        for index, item in enumerate(node.args):
+            key = names[index] if index < len(names) else ""
+            places[key] = item
+            positional.append(self.argument(key, item))
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise self.source.error_at(
+                    keyword, f"`{self.source.quote(keyword)}` is not allowed: name each argument"
+                )
+            places[keyword.arg] = keyword
+            named[keyword.arg] = self.argument(keyword.arg, keyword.value)
+        try:
+            return _NAMED[name](*positional, **named)
+        except Exception as error:  # Whatever a constructor raises is about these arguments.
+            raise self.rejected(error, name, node, places) from None
+
+    def name(self, node: ast.expr) -> str:
+        """The scheduler that a call is of."""
+        name = self.source.cut(node)
+        match node:
+            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="jaxsched" | "js"), attr=name):
+                if name in _NAMED:
+                    return name
+        near = {known.lower(): known for known in _NAMED}
+        found = difflib.get_close_matches(name.rpartition(".")[2].lower(), near, n=1)
+        hint = f"did you mean {near[found[0]]}?" if found else f"known are {', '.join(_NAMED)}"
+        raise self.source.error_at(node, f"unknown scheduler `{brief(name)}`: {hint}")
+
+    def argument(self, name: str, node: ast.expr) -> Any:
+        if name not in _FUNCTIONS or (isinstance(node, ast.Constant) and node.value is None):
+            return self.value(node)
+        return self.function(node)
+
+    def function(self, node: ast.expr) -> Any:
+        """The function of the step that a node is: bare, a string or a lambda."""
+        match node:
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return [self.function(item) for item in items]  # for the constructor to refuse
+            case ast.Constant(value=str() as text):
+                return self.expression(text, node)
+            case ast.Lambda():
+                return self.expression(self.body(node), node)
+        return self.expression(self.source.cut(node), node)
+
+    def expression(self, text: str, node: ast.expr) -> Expression:
+        try:
+            return Expression(text)
+        except PointedError as error:
+            start, end = self.source.span(node)
+            written = self.source.text[start:end]
+            if text and written.count(text) == 1:  # else it was renamed, or is an escaped string
+                start += written.index(text) + error.start
+                end = start + error.end - error.start
+            raise self.source.error(error.reason, start, end) from None
+
+    def body(self, node: ast.Lambda) -> str:
+        """The text of a lambda's body, its parameter called `step`."""
+        match node.args:
+            case ast.arguments(
+                posonlyargs=[], args=[ast.arg(arg=name)], vararg=None, kwonlyargs=[], kwarg=None,
+                defaults=[],
+            ):  # fmt: skip
+                pass
+            case _:
+                raise self.source.error_at(node, "a function must have one parameter, the step")
+        start, end = self.source.span(node)
+        start += self.source.text[start:end].index(":") + 1
+        text = self.source.text[start:end]
+        names = [n for n in ast.walk(node.body) if isinstance(n, ast.Name)]
+        for other in sorted(names, key=self.source.span, reverse=True):
+            if other.id == name:
+                first, last = (place - start for place in self.source.span(other))
+                text = f"{text[:first]}step{text[last:]}"
+            elif other.id == "step":
+                raise self.source.error_at(
+                    other, f"`step` is unknown here: the parameter is `{name}`"
+                )
+        return text.strip()
+
+    def rejected(self, error: Exception, name: str, node: ast.Call, places) -> PointedError:
+        """A constructor's error, pointed at the argument it names, or else at the call."""
+        message = " ".join(str(error).split())
+        named = [key for key in places if re.search(rf"{name}\({key}=|argument '{key}'", message)]
+        if "()" in message:  # Python's own, of a missing or an unknown argument
+            message += f" (it has {', '.join(inspect.signature(_NAMED[name]).parameters)})"
+        return self.source.error_at(places[named[0]] if named else node, message)
+
+
+def call_text(schedule: Any) -> str:
+    """The Python call that builds a schedule, ready to copy; `parse` reads it back.
+
+    Args:
+      schedule: a schedule, ParamGroups or ReduceLROnPlateau whose numbers are known.
+
+    Raises:
+      TypeError: for a Python function or a class of your own in it, or a traced value.
+
+    >>> import jaxsched
+    >>> call_text(jaxsched.per_epoch(parse("LambdaLR(0.1, 1 / (1 + step))"), 390))
+    'per_epoch(LambdaLR(lr=0.1, lr_lambda=lambda step: 1 / (1 + step)), steps_per_epoch=390)'
+    """
+    if isinstance(schedule, PerEpoch):
+        count = _text(schedule.steps_per_epoch)
+        return f"per_epoch({call_text(schedule.schedule)}, steps_per_epoch={count})"
+    if type(schedule) not in (*SCHEDULERS, ParamGroups):
+        raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
+    arguments = []
+    for field in dataclasses.fields(schedule):
+        value = getattr(schedule, field.name)
+        if not same(value, field.default):
+            arguments.append(f"{field.name}={_text(value)}")
+    return f"{type(schedule).__name__}({', '.join(arguments)})"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Value):
+        return call_text(value)
+    if isinstance(value, Expression):
+        return f"lambda step: {value.text}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if value is None or isinstance(value, bool | str):
+        return repr(value)
+    try:
+        number = np.asarray(value).tolist()
+    except Exception as error:
+        raise TypeError(f"{value!r} must be known to be written down.") from error
+    if isinstance(number, list):
+        return _text(number)
+    if isinstance(number, float) and math.isinf(number):
+        return 'float("inf")' if number > 0 else '-float("inf")'
+    if not isinstance(number, int | float):
+        raise TypeError(f"{value!r} is a Python function, which cannot be written down.")
+    return repr(number)
