@@ -1,6 +1,7 @@
 """What the README shows, run as it stands; and the picture."""
 
 import re
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 import jaxsched as js
-from jaxsched._trace import shipped
+from jaxsched.__main__ import main
+from jaxsched._trace import SHIPPED, shipped
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -33,6 +35,36 @@ def test_every_snippet_runs_and_shows_what_it_says(tmp_path, monkeypatch):
                     numbers = [float(x) for x in re.findall(r"\d+\.\d+", shown)]
                     np.testing.assert_allclose(value.ravel(), numbers, rtol=1e-6)
                     assert value.dtype == dtype
+
+
+def test_every_command_runs(tmp_path, monkeypatch, capsys):
+    """But for `jaxsched check` alone, which test_cli.py runs."""
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("jaxsched ")]
+    assert {command[0] for command in commands} == {
+        "list",
+        "show",
+        "plot",
+        "record",
+        "check",
+        "report",
+    }
+    if find_spec("torch") is None:
+        my_run = "\n".join(line for line in (SHIPPED / "StepLR.jsonl").read_text().splitlines()[:1])
+        (tmp_path / "my_run.jsonl").write_text(my_run)
+        commands = [command for command in commands if command[0] != "record"]
+    for command in commands:
+        assert main(command) == 0, capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "curves.png",
+        "my_run.jsonl",
+        "parity.html",
+    }
 
 
 def test_the_number_of_traces_is_true():

@@ -130,7 +130,8 @@ def _print_table(console: Any, results: list[Result]) -> None:
     from rich.text import Text
 
     table = Table(
-        caption="worst errors in units in the last place (ULP), beyond 1e-15 of the peak rate"
+        caption="worst errors in units in the last place (ULP), beyond 1e-15 of the peak rate;"
+        " bounds: 0.501 in float32, a relative 1e-12 (at least 4,503) in float64"
     )
     table.add_column("scheduler", no_wrap=True)
     for heading in ("configs", "steps", "float32 ULP", "float64 ULP"):
