@@ -93,10 +93,17 @@ class Expression:
 
 def power(base, exponent):
     """`base ** exponent`, but an OverflowError for an integer of more than MAX_BITS bits."""
+    if _traced(base, exponent):
+        return (1.0 * base) ** exponent  # JAX's integers overflow, and have no negative powers
     whole = isinstance(base, int) and isinstance(exponent, int)
     if whole and abs(base) > 1 and base.bit_length() * exponent > MAX_BITS:
         raise OverflowError("an integer power is too large")
     return base**exponent
+
+
+def _as_number(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison as 0 or 1: JAX's bools do not add up to 2, as Python's do."""
+    return lambda left, right: 1 * compare(left, right)
 
 
 OPERATORS = {
@@ -107,12 +114,12 @@ OPERATORS = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
     ast.Pow: power,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.Lt: _as_number(operator.lt),
+    ast.LtE: _as_number(operator.le),
+    ast.Gt: _as_number(operator.gt),
+    ast.GtE: _as_number(operator.ge),
+    ast.Eq: _as_number(operator.eq),
+    ast.NotEq: _as_number(operator.ne),
 }
 
 
@@ -122,7 +129,7 @@ def _traced(*values: Any) -> bool:
 
 def _either(condition, yes, no):
     if _traced(condition):
-        return jnp.where(condition, yes, no)
+        return jnp.where(condition != 0, yes, no)
     return yes if condition else no
 
 

@@ -7,7 +7,13 @@ base rate, stand where each part stands, and give the rate that the group shows.
 schedule of ours is stepped on a copy instead and becomes a table (`_stepped.py`).
 """
 
+import contextlib
+import copy
 import dataclasses
+import functools
+import inspect
+import numbers
+import types
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -79,13 +85,20 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
 
     Returns:
       The schedule that says what PyTorch does: read from what the objects hold, and found to give
-      the rate that they show. Count 0 is where PyTorch started, and `scheduler.last_epoch` is
-      where it is now. (One built with a `last_epoch` has it here too, and count 0 is the moment of
-      building.) A ParamGroups for several parameter groups. A ReduceLROnPlateau's
+      the rate that they show. A ParamGroups for several parameter groups. A ReduceLROnPlateau's
       `init()` has the state of the live one: best metric, bad epochs, cooldown.
+
+      Count 0 is where PyTorch started, and now is count `scheduler.last_epoch`. One that was built
+      with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it here too; count 0 is
+      then the moment after it, and now is `scheduler.last_epoch - schedule.last_epoch - 1`.
 
       Where the group's rate is not what follows from its initial one (an optimizer that had
       a scheduler before, a rate set by hand), `lr` is worked out backwards from the rate now.
+      What the rate now does not depend on any more, nobody can know: earlier counts are then
+      those of a run that began at the initial rate.
+
+    A copy is stepped without parameters, losses and optimizer state: a class that looks at these
+    is no function of the count, and its table is meaningless.
 
     Raises:
       TypeError: for something that is no PyTorch scheduler; or, without `total_steps`, for a
@@ -100,7 +113,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
     >>> jaxsched.from_torch(scheduler)  # doctest: +SKIP
     StepLR(lr=0.1, step_size=30)
     """
-    if not hasattr(scheduler, "optimizer") or not hasattr(scheduler, "step"):
+    if not (hasattr(scheduler, "optimizer") and callable(getattr(scheduler, "step", None))):
         inner = getattr(scheduler, "scheduler", None)
         inner = scheduler.get("scheduler") if isinstance(scheduler, dict) else inner
         hint = " Pass its `scheduler`." if hasattr(inner, "optimizer") else ""
@@ -112,6 +125,11 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
     try:
         return read(look(scheduler), groups, total_steps)
     except Unreadable as reason:
+        if not _steps_alone(scheduler):
+            raise ValueError(
+                f"`from_torch(scheduler=...)` {reason}. Its `step` asks for more than the count, so"
+                " that no table of rates by count would be its own."
+            ) from None
         if total_steps is None:
             raise ValueError(
                 f"`from_torch(scheduler=...)` {reason}. Give `total_steps=N`, and a copy of the"
@@ -120,6 +138,15 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
         from ._stepped import stepped
 
         return stepped(scheduler, total_steps, str(reason))
+
+
+def _steps_alone(scheduler: Any) -> bool:
+    """Whether `step()` needs no metric."""
+    try:
+        inspect.signature(scheduler.step).bind()
+    except TypeError:
+        return False
+    return True
 
 
 def check_total_steps(name: str, total_steps: Any) -> None:
@@ -138,18 +165,22 @@ def look(scheduler: Any) -> Held:
         raise Unreadable(
             f"is no scheduler of PyTorch's own, got a {kind.__module__}.{kind.__qualname__}"
         )
-    return Held(cls, vars(scheduler), tuple(map(look, getattr(scheduler, "_schedulers", ()))))
+    held = Held(cls, vars(scheduler), tuple(map(look, getattr(scheduler, "_schedulers", ()))))
+    leaves = [id(leaf.state) for leaf in held.leaves()]
+    if len(set(leaves)) < len(leaves):
+        raise Unreadable("holds one and the same scheduler twice")
+    return held
 
 
 def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
     """The schedule of all parameter groups."""
     number = len(groups)
-    known = min(
-        len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
-        for leaf in held.leaves()
-    )
-    if known < number:
-        raise Unreadable(f"knows {known} of the optimizer's {number} parameter groups")
+    for leaf in held.leaves():
+        if leaf.state.get("default_min_lr") is not None:
+            continue  # A plateau takes new groups in.
+        known = len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
+        if known != number:
+            raise Unreadable(f"is for {known} parameter groups, and the optimizer has {number}")
     members = [_Group(held, groups[i], i, total_steps).schedule() for i in range(number)]
     return members[0] if number == 1 else ParamGroups(members)
 
@@ -220,7 +251,7 @@ class _Group:
 
     @staticmethod
     def _rate(schedule: Any, count: Any) -> float:
-        with jax.enable_x64(True):
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
             return float(schedule(count))
 
     def _build(self, held: Held, lr: float | None, own_base: bool = False) -> Any:
@@ -253,10 +284,11 @@ class _Group:
         """The arguments that PyTorch keeps in another form, or in the optimizer's group."""
         state, i = held.state, self.index
         if held.cls is MultiStepLR:
-            return {"milestones": [whole(plain(m)) for m in state["milestones"].elements()]}
+            # PyTorch looks the count up, and a tensor is not found by its value.
+            steps = [m for m in state["milestones"].elements() if isinstance(m, numbers.Number)]
+            return {"milestones": [whole(plain(step)) for step in steps]}
         if held.cls in _OF_FUNCTIONS:
-            function = state["lr_lambdas"][i]
-            return {"lr_lambda": function.function if isinstance(function, OnHost) else function}
+            return {"lr_lambda": own_function(state["lr_lambdas"][i])}
         if held.cls is SWALR:
             strategy = state["_anneal_strategy"]
             return {"swa_lr": plain(self.group["swa_lr"]), "anneal_strategy": strategy}
@@ -269,10 +301,11 @@ class _Group:
     def _plateau(self) -> ReduceLROnPlateau:
         state = self.held.state
         values = {name: plain(state[name]) for name in _FIELDS[ReduceLROnPlateau]}
-        best = plain(state["best"])
+        best, floors = plain(state["best"]), state["min_lrs"]
+        floor = floors[self.index] if self.index < len(floors) else state["default_min_lr"]
         worst = np.inf if state["mode"] == "min" else -np.inf
         return ReduceLROnPlateau(
-            self.shown, **values, min_lr=plain(state["min_lrs"][self.index]),
+            self.shown, **values, min_lr=plain(floor),
             best=None if best == worst else best,
             num_bad_epochs=state["num_bad_epochs"] or None,
             cooldown_counter=max(0, int(np.ceil(state["cooldown_counter"]))) or None,
@@ -288,7 +321,7 @@ def _cyclic(state: dict[str, Any], index: int) -> dict[str, Any]:
         values |= {"step_size_down": whole(shortest(total - up, lambda n: up + n == total))}
     function = state["_scale_fn_custom"]
     if function is not None:
-        values["scale_fn"] = function.function if isinstance(function, OnHost) else function
+        values["scale_fn"] = own_function(function)
         values["scale_mode"] = state["scale_mode"]
     if state["cycle_momentum"]:
         for name in ("base_momentum", "max_momentum"):
@@ -303,14 +336,39 @@ def _one_cycle(state: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
     values = {
         "max_lr": top,
         "pct_start": shortest((end + 1) / steps, lambda x: float(x * steps) - 1 == end),
-        "anneal_strategy": state["_anneal_func_type"],
-        "div_factor": shortest(top / initial, lambda x: top / x == initial),
-        "final_div_factor": shortest(initial / final, lambda x: initial / x == final),
+        "anneal_strategy": strategy_of(state),
+        "div_factor": _factor(top, initial, 25.0),
+        "final_div_factor": _factor(initial, final, 1e4),
         "three_phase": len(phases) == 3,
     }
     if state["cycle_momentum"]:
         values |= {name: plain(group[name]) for name in ("base_momentum", "max_momentum")}
     return values
+
+
+def strategy_of(state: dict[str, Any]) -> str:
+    """OneCycleLR's `anneal_strategy`; before PyTorch 2.1 its checkpoints held the function."""
+    if "_anneal_func_type" in state:
+        return state["_anneal_func_type"]
+    return state["anneal_func"].__name__.removeprefix("_annealing_")
+
+
+def _factor(above: float, below: float, default: float) -> float:
+    """What PyTorch divided `above` by."""
+    if below == 0:
+        return default  # 0 over anything
+    return shortest(above / below, lambda x: above / x == below)
+
+
+def own_function(function: Callable) -> Callable:
+    """A function as a schedule may keep it: PyTorch writes into a callable object."""
+    if isinstance(function, OnHost):
+        return function.function
+    if isinstance(function, types.FunctionType | types.MethodType | functools.partial):
+        return function
+    with contextlib.suppress(Exception):
+        return copy.deepcopy(function) if getattr(function, "__dict__", None) else function
+    return function
 
 
 def _base(leaf: Held, index: int) -> float:
@@ -324,19 +382,23 @@ def _close(a: float, b: float) -> bool:
 def steps_done(held: Held) -> Any:
     """How often `step()` has been called since construction (or, at last, to which epoch)."""
     if held.cls in (SequentialLR, ReduceLROnPlateau):
-        return held.state["last_epoch"]
+        return _now(held)
     if held.cls is ChainedScheduler:
         return steps_done(held.parts[0])
-    done = held.state["last_epoch"] - built_at(held) - 1
+    done = _now(held) - built_at(held) - 1
     return done + held.state["T_cur"] % 1 if held.cls is CosineAnnealingWarmRestarts else done
+
+
+def _now(held: Held) -> int:
+    return whole(plain(held.state["last_epoch"]))
 
 
 def built_at(held: Held) -> int:
     """The `last_epoch` that a scheduler's constructor got."""
     if held.cls is not CosineAnnealingWarmRestarts:
-        return max(-1, held.state["last_epoch"] - held.state["_step_count"])
-    names = ("T_0", "T_mult", "T_cur", "T_i", "last_epoch")
-    first, growth, current, length, now = (held.state[name] for name in names)
+        return max(-1, _now(held) - held.state["_step_count"])
+    first, growth, current, length = (held.state[n] for n in ("T_0", "T_mult", "T_cur", "T_i"))
+    now = _now(held)
     for begun in range(-1, now):
         if _cycle(first, growth, begun, now) == (int(current), length):
             return begun

@@ -23,8 +23,9 @@ class LambdaLR(Single):
     Args:
       lr: the learning rate that the function's value multiplies.
       lr_lambda: a function of the integer step. JAX traces it; one that cannot be traced
-        (`max(0, 1 - e / 100)`, `0.5 if e < 30 else 0.1`) needs `total_steps`. It is structure:
-        define it once, a new function means a new compilation.
+        (`max(0, 1 - e / 100)`, `0.5 if e < 30 else 0.1`), or that JAX's numbers would make
+        another function of (`0.1 ** ((e >= 30) + (e >= 60))`), needs `total_steps`. It is
+        structure: define it once, a new function means a new compilation.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       total_steps: if given, the function is called on the host, with the Python ints of the
         first `total_steps` counts, and the last value holds after that.
@@ -35,7 +36,7 @@ class LambdaLR(Single):
 
     Raises:
       TypeError: for an `lr_lambda` that is no function, closes over a traced value or, when the
-        schedule is called, cannot be traced.
+        schedule is called, cannot be traced or gives other values than in Python.
 
     >>> import jax.numpy as jnp
     >>> LambdaLR(0.1, lambda epoch: 0.5**epoch)(jnp.arange(4))
@@ -190,24 +191,66 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
                 " table, got a NaN, an infinity or a division by zero."
             )
         return jnp.asarray(table)[jnp.clip(t - first, 0, len(table) - 1)]
+    where = f"`{type(schedule).__name__}({name}=...)`"
+    remedy = (
+        " Give `total_steps=N`, and the function is tabulated on the host for the first N counts;"
+        " or write it with jax.numpy (`jnp.where` for `if`, `jnp.maximum` for `max`)."
+    )
     try:
         value = function(t)
-        if isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not jnp.ndim(value)):
-            return jnp.asarray(value, jnp.float64)
+    except Exception as error:
+        if isinstance(t, int) or not _works_on_host(function):
+            raise
         raise TypeError(
-            f"`{type(schedule).__name__}({name}=...)` must give one number, got {value!r}."
-        )
-    except (
-        jax.errors.ConcretizationTypeError,
-        jax.errors.TracerArrayConversionError,
-        jax.errors.TracerIntegerConversionError,
-    ) as error:
-        raise TypeError(
-            f"`{type(schedule).__name__}({name}=...)` cannot be traced by JAX, because it needs"
-            " the step as a Python number. Give `total_steps=N`, and the function is tabulated on"
-            " the host for the first N counts; or write it with jax.numpy (`jnp.where` for `if`,"
-            " `jnp.maximum` for `max`)."
+            f"{where} cannot be traced by JAX, because it needs the step as a Python number."
+            f"{remedy}"
         ) from error
+    if not isinstance(value, numbers.Real) and not (
+        hasattr(value, "dtype") and not jnp.ndim(value)
+    ):
+        raise TypeError(f"{where} must give one number, got {value!r}.")
+    if not isinstance(t, int) and (found := differs_when_traced(function)):
+        step, python, traced = found
+        raise TypeError(
+            f"{where} gives {python!r} at step {step}, but {traced!r} when JAX traces it, whose"
+            f" numbers are not Python's (bools add up to a bool, integers overflow).{remedy}"
+        )
+    return jnp.asarray(value, jnp.float64)
+
+
+def _works_on_host(function) -> bool:
+    try:
+        function(1)
+    except Exception:
+        return False
+    return True
+
+
+# Where Python's numbers and JAX's may part: powers, overflows, thresholds that add up.
+_SAMPLES = [*range(130), *(2**k for k in range(8, 17)), 1000, 10_000, 100_000]
+
+
+@functools.lru_cache(maxsize=256)
+def differs_when_traced(function) -> tuple[int, float, float] | None:
+    """A step at which a function gives something else when it is traced, with both values."""
+    steps, expected = [], []
+    for step in _SAMPLES:
+        with contextlib.suppress(Exception):  # It need not be defined at all of them.
+            value = function(step)
+            if isinstance(value, jax.Array):
+                return None  # written for JAX
+            steps.append(step)
+            expected.append(float(value))
+    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(function(step), jnp.float64)))
+        traced = np.asarray(ask(np.array(steps, np.int64)))
+    size = np.where(np.isfinite(expected), np.abs(expected), np.nan)
+    # Near a zero of a wave, the last bits of its argument are all that is left.
+    wrong = np.abs(traced - expected) > 1e-9 * (size + min(1.0, np.nanmax(size, initial=0.0)))
+    if not wrong.any():
+        return None
+    first = int(np.argmax(wrong))
+    return steps[first], expected[first], float(traced[first])
 
 
 @functools.lru_cache(maxsize=256)

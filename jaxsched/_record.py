@@ -99,7 +99,7 @@ def run(
             if count in keep:
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]
-                rows.append((count, lr, [_momentum(group) for group in groups], closed))
+                rows.append((count, lr, [momentum_of(group) for group in groups], closed))
     moving = cycles_momentum(schedule) if momentum is None else momentum
     kept, rates, momenta, closed_form = (np.array(column) for column in zip(*rows, strict=True))
     shape = rates.shape if len(groups) > 1 else rates.shape[:1]
@@ -129,7 +129,8 @@ def _config(schedule) -> dict[str, Any] | None:
         return None
 
 
-def _momentum(group: dict[str, Any]) -> float:
+def momentum_of(group: dict[str, Any]) -> float:
+    """The momentum of one of an optimizer's groups: Adam's beta1, or 0 where there is none."""
     return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
 
 

@@ -6,6 +6,8 @@ groups is in the optimizer's own dict.
 """
 
 import copy
+import math
+import types
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,7 +25,7 @@ from ._schedulers import COMPOSITES, SCHEDULERS
 _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (SequentialLR, ("_milestones", "_schedulers", "last_epoch")),
     (ChainedScheduler, ("_schedulers",)),
-    (OneCycleLR, ("_schedule_phases", "_anneal_func_type", "total_steps", "cycle_momentum")),
+    (OneCycleLR, ("_schedule_phases", "total_steps", "cycle_momentum")),
     (CyclicLR, ("total_size", "step_ratio", "max_lrs", "mode", "scale_mode", "cycle_momentum")),
     (ReduceLROnPlateau, ("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs")),
     (SWALR, ("_anneal_strategy", "anneal_epochs")),
@@ -39,6 +41,9 @@ _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (MultiplicativeLR, ("lr_lambdas",)),
 ]
 _KEYS = dict(_TELLTALES)
+_OF_FUNCTIONS = (LambdaLR, MultiplicativeLR)
+_NOT_COUNTING = (*COMPOSITES, ReduceLROnPlateau, CosineAnnealingWarmRestarts)
+_COUNTING = [cls for cls in SCHEDULERS if cls not in _NOT_COUNTING]
 _IN_GROUPS = {
     OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
     SWALR: ("swa_lr",),
@@ -66,7 +71,8 @@ def from_torch_state_dict(
       total_steps: as in `from_torch`.
       **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, a
         list where the parameter groups have their own; of a part of a composition, with its
-        place, such as `schedulers_0_lr_lambda`, unless it is the only one.
+        place, such as `schedulers_0_lr_lambda`, unless it is the only one. (That a CyclicLR had
+        a `scale_fn` cannot always be seen: pass it.)
 
     Returns:
       What `from_torch` gives for the live scheduler.
@@ -89,11 +95,16 @@ def from_torch_state_dict(
             f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
         )
     given = _Functions(functions)
-    held = _held(cls_or_name, state_dict, given, "")
-    given.check()
-    groups = _groups(held, state_dict, optimizer_state_dict)
     try:
+        held = _held(cls_or_name, state_dict, given, "")
+        given.check()
+        groups = _groups(held, state_dict, optimizer_state_dict)
         return read(held, groups, total_steps)
+    except (KeyError, IndexError, AttributeError) as error:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
+            f" lacks something: {type(error).__name__}: {error}"
+        ) from error
     except Unreadable as reason:
         hint = ""
         if any(leaf.cls is CyclicLR for leaf in held.leaves()):
@@ -143,7 +154,7 @@ class _Functions:
 
 def _with_attributes(function: Callable, saved: Any) -> Callable:
     """A callable object as it was saved: PyTorch keeps its `__dict__`."""
-    if not saved:
+    if not saved or isinstance(function, types.FunctionType) or not hasattr(function, "__dict__"):
         return function
     function = copy.copy(function)
     vars(function).update(saved)
@@ -158,13 +169,27 @@ def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: s
     keys = _KEYS[cls] + (() if cls in (ReduceLROnPlateau, *COMPOSITES) else ("base_lrs",))
     if cls not in COMPOSITES:
         keys += ("last_epoch",)
+    if cls in _COUNTING:
+        keys += ("_step_count",)
     lacking = [key for key in keys if key not in state_dict]
+    told = _named(state_dict)
+    if told is not cls and told not in _OF_FUNCTIONS and not lacking:
+        raise ValueError(
+            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
+            f" that of a {told.__name__ if told else 'scheduler of another class'}."
+        )
     if lacking:
         raise ValueError(
             f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
             f" `{lacking[0]}`, got one with {sorted(map(str, state_dict))}."
         )
     state = dict(state_dict)
+    for key in ("last_epoch", "_step_count"):
+        if key in state and not isinstance(plain(state[key]), int | float):
+            raise ValueError(
+                f"`from_torch_state_dict(state_dict=...)` must hold a number as `{key}`, got"
+                f" {state[key]!r}."
+            )
     if cls in COMPOSITES:
         dicts = state["_schedulers"]
         parts = parts or [_told(part, given, f"{place}schedulers_{i}_")
@@ -200,9 +225,14 @@ def _class(named: Any) -> type:
     return cls
 
 
+def _named(state: Mapping[str, Any]) -> type | None:
+    """The class, by what its dict holds; LambdaLR for a MultiplicativeLR."""
+    return next((c for c, keys in _TELLTALES if all(key in state for key in keys)), None)
+
+
 def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
-    """The class of a part, by what it holds."""
-    cls = next((c for c, keys in _TELLTALES if all(key in state for key in keys)), None)
+    """The class of a part."""
+    cls = _named(state)
     if cls is None:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
@@ -212,23 +242,24 @@ def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
 
 
 def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
-    """Which of the two it is: after its own step, a LambdaLR shows the function's value."""
+    """Which of the two it is: after its own step a LambdaLR shows the function's value."""
     value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
     if value is None:
         return LambdaLR  # Either asks for the function first.
-    bases, step = list(map(plain, state["base_lrs"])), max(0, state["last_epoch"])
+    bases, step = list(map(plain, state["base_lrs"])), max(0, plain(state["last_epoch"]))
     listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
-    saved = state["lr_lambdas"]
-    functions = [_with_attributes(f, s) for f, s in zip(listed, saved, strict=False)]
-    values = [function(step) for function in functions if callable(function)]
-    last = list(map(plain, state.get("_last_lr", bases)))
-    as_lambda = all(
-        abs(base * value - rate) <= 1e-9 * abs(rate)
-        for base, value, rate in zip(bases, values, last, strict=False)
-    )
-    if not as_lambda:
+    if not all(map(callable, listed)):
+        return LambdaLR  # likewise
+    functions = [_with_attributes(f, s) for f, s in zip(listed, state["lr_lambdas"], strict=False)]
+
+    def explains(factors: list) -> bool:
+        rates = [base * factor for base, factor in zip(bases, factors, strict=False)]
+        shown = map(plain, state["_last_lr"])
+        return all(math.isclose(*pair, rel_tol=1e-9) for pair in zip(rates, shown, strict=False))
+
+    if not explains([function(step) for function in functions]):
         return MultiplicativeLR
-    if step == 0 and all(value == 1 for value in values):
+    if explains([math.prod(map(function, range(1, step + 1))) for function in functions]):
         raise ValueError(
             "`from_torch_state_dict(cls_or_name=...)` must say whether the part at"
             f" `{place.rstrip('_')}` is a LambdaLR or a MultiplicativeLR: they hold the same. Pass"
@@ -261,6 +292,8 @@ def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[
     elif "_last_lr" in state_dict:
         groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
     else:
+        raise ValueError(_lacks(held.cls, "lr"))
+    if any("lr" not in group for group in groups) or not groups:
         raise ValueError(_lacks(held.cls, "lr"))
     for leaf in leaves:
         needed = _IN_GROUPS.get(leaf.cls, ())

@@ -1,14 +1,18 @@
 """Any PyTorch scheduler to a table: a copy of it is stepped, on a stand-in of its optimizer."""
 
+import contextlib
 import copy
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ._compose import ParamGroups
+from ._record import momentum_of
 from ._table import Table
+from ._to_torch import set_value
 
 
 def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
@@ -23,21 +27,36 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
             f"`from_torch(total_steps=...)` must be more than the steps done, {done}, got"
             f" {total_steps}."
         )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _untouched(scheduler.optimizer):
         warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
         twin = _copy(scheduler)
         if done:
             _rewind(twin, done, reason)
-        rates = []
+        rates, momenta = [], []
         for count in range(total_steps):
             if count:
-                twin.step()
-            rates.append([float(group["lr"]) for group in twin.optimizer.param_groups])
+                _step(twin, count)
+            groups = twin.optimizer.param_groups
+            rates.append([float(group["lr"]) for group in groups])
+            momenta.append([momentum_of(group) for group in groups])
     shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
     if not np.allclose(rates[done], shown, rtol=1e-4, atol=1e-7 * np.abs(rates).max()):
         raise ValueError(_too_late(reason))
-    tables = [Table(np.array(column)) for column in zip(*rates, strict=True)]
+    tables = [
+        Table(np.array(lr), momenta=np.array(m) if len(set(m)) > 1 else None)
+        for lr, m in zip(zip(*rates, strict=True), zip(*momenta, strict=True), strict=True)
+    ]
     return tables[0] if len(tables) == 1 else ParamGroups(tables)
+
+
+def _step(twin: Any, count: int) -> None:
+    try:
+        twin.step()
+    except Exception as error:
+        raise ValueError(
+            f"`from_torch(total_steps=...)` must be in the reach of {type(twin).__name__}: the step"
+            f" to count {count} fails with {type(error).__name__}: {error}"
+        ) from error
 
 
 def _steps_done(scheduler: Any) -> int:
@@ -52,19 +71,44 @@ def _copy(scheduler: Any) -> Any:
     import torch
 
     optimizer = scheduler.optimizer
-    twin = object.__new__(type(optimizer))
-    groups = [
-        {key: [torch.zeros(1)] if key == "params" else copy.deepcopy(value)
-         for key, value in group.items()}
-        for group in optimizer.param_groups
-    ]  # fmt: skip
-    twin.__dict__ = vars(optimizer) | {"param_groups": groups, "state": defaultdict(dict)}
+    # Of the base class: an optimizer that wraps another may pass on its groups by a property.
+    twin = object.__new__(torch.optim.Optimizer)
+    twin.__dict__ = {
+        "defaults": dict(optimizer.defaults),
+        "param_groups": [_without_params(group) for group in optimizer.param_groups],
+        "state": defaultdict(dict),
+    }
     try:
         return copy.deepcopy(scheduler, {id(optimizer): twin})
     except Exception as error:
         raise ValueError(
             f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}: {error}"
         ) from error
+
+
+def _without_params(group: dict[str, Any]) -> dict[str, Any]:
+    return {k: [] if k == "params" else copy.deepcopy(value) for k, value in group.items()}
+
+
+@contextlib.contextmanager
+def _untouched(optimizer: Any) -> Iterator[None]:
+    """Puts the live optimizer back if the copy has reached it, and says so."""
+    before = [_without_params(group) for group in optimizer.param_groups]
+    try:
+        yield
+    finally:
+        after = [_without_params(group) for group in optimizer.param_groups]
+        reached = repr(after) != repr(before)
+        for group, values in zip(optimizer.param_groups, before, strict=True):
+            for key in group.keys() - values.keys():
+                del group[key]
+            for key in values.keys() - {"params"}:
+                set_value(group, key, values[key])
+    if reached:
+        raise ValueError(
+            "`from_torch(scheduler=...)` must reach its optimizer by its attributes alone, for a"
+            " copy to be stepped: this one writes to the live optimizer from elsewhere."
+        )
 
 
 def _rewind(twin: Any, done: int, reason: str) -> None:

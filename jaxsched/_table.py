@@ -1,5 +1,6 @@
 """Schedules in other shapes: as a lookup table, and stepped once an epoch."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -15,10 +16,12 @@ class Table(Schedule):
     """Rates by count, the last one holding on; what `tabulate` returns."""
 
     rates: "jax.Array | np.ndarray"
+    momenta: "jax.Array | np.ndarray | None" = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self):
-        if not hasattr(self.rates, "dtype"):
-            object.__setattr__(self, "rates", np.asarray(self.rates))
+        for name in ("rates", "momenta"):
+            if isinstance(getattr(self, name), list | tuple):
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
         super().__post_init__()
 
     def validate(self):
@@ -32,6 +35,13 @@ class Table(Schedule):
 
     def curve(self, t):
         return jnp.asarray(self.rates)[jnp.clip(t, 0, len(self.rates) - 1)]
+
+    @property
+    def momentum(self) -> "Table":
+        """The momentum that goes with the rates, a table too."""
+        if self.momenta is None:
+            raise AttributeError("This table has rates alone, and no `momentum`.")
+        return Table(self.momenta)
 
     def __repr__(self):
         return f"Table(rates=<{len(self.rates)} rates>)"

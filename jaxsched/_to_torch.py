@@ -73,7 +73,16 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
     for member in members:
         _check(member)
     _check_alike(members)
-    return build(schedule, optimizer)
+    before = [dict(group) for group in optimizer.param_groups]
+    rates = [_plain(group["lr"]) for group in before]
+    try:
+        return build(schedule, optimizer)
+    except Exception:
+        for group, values, rate in zip(optimizer.param_groups, before, rates, strict=True):
+            group.clear()
+            group.update(values)
+            set_value(group, "lr", rate)
+        raise
 
 
 def _members(schedule) -> list:
@@ -96,8 +105,10 @@ def _check(schedule: Any) -> None:
             raise ValueError(
                 f"{where} of PyTorch's `threshold_mode` 'rel' or 'abs', got {schedule!r}."
             )
-    if np.ndim(getattr(schedule, "milestones", ())) > 1:
-        raise ValueError(f"{where} one schedule, not a sweep, got {schedule!r}.")
+    for field in dataclasses.fields(schedule):
+        value = getattr(schedule, field.name)
+        if hasattr(value, "dtype") and np.ndim(value) > (field.name == "milestones"):
+            raise ValueError(f"{where} one schedule, not a sweep, got {schedule!r}.")
     for index, part in enumerate(getattr(schedule, "schedulers", ())):
         if index and isinstance(schedule, SequentialLR) and isinstance(part, COMPOSITES):
             raise ValueError(
@@ -139,11 +150,12 @@ def build(schedule, optimizer) -> Any:
     for group, member in zip(optimizer.param_groups, members, strict=True):
         group.pop("initial_lr", None)
         for name, value in _group_values(member).items():
-            _set(group, name, value)
+            set_value(group, name, value)
     return _build(members, optimizer)
 
 
-def _set(group: dict[str, Any], name: str, value: Any) -> None:
+def set_value(group: dict[str, Any], name: str, value: Any) -> None:
+    """Writes into one of an optimizer's groups, as schedulers do."""
     if hasattr(group.get(name), "fill_"):
         group[name].fill_(value)  # A compiled or captured step reads the rate from its tensor.
     else:

@@ -249,7 +249,8 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
       A `Comparison`, in float32, or in float64 under `jax_enable_x64`.
 
     Raises:
-      ValueError: where the number of groups differs.
+      ValueError: where the number of groups differs, or only the trace has metrics or momenta.
+      TypeError: for a `schedule` that gives no rates, or a `trace` that is none.
 
     >>> import jaxsched
     >>> trace = Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",
@@ -283,6 +284,10 @@ class Curve:
 
 def curves(schedule: Any, trace: Trace) -> list[Curve]:
     """Our rates beside those of the trace, and the momenta where they move; as `compare`."""
+    if not isinstance(trace, Trace):
+        raise TypeError(f"`compare(trace=...)` must be a Trace, got {trace!r}: see `Trace.load`.")
+    if not callable(schedule) and not isinstance(schedule, ReduceLROnPlateau):
+        raise TypeError(f"`compare(schedule=...)` must be a schedule, got {schedule!r}.")
     found = [_measure("lr", _rates(schedule, trace), trace.reference)]
     if trace.momentum is not None:
         found.append(_measure("momentum", _momenta(schedule, trace), trace.momentum))
@@ -303,6 +308,10 @@ def _rates(schedule, trace: Trace) -> np.ndarray:
 
 def _momenta(schedule, trace: Trace) -> np.ndarray:
     groups = list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
+    if not all(hasattr(type(group), "momentum") for group in groups):
+        raise ValueError(
+            f"`compare(schedule=...)` must have a momentum, as the trace has, got {schedule!r}."
+        )
     columns = [at_counts(group.momentum, trace.counts) for group in groups]
     return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
 
@@ -336,14 +345,23 @@ def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
     """The rates at `counts`, padded to few different shapes so that few programs are compiled."""
     size = max(256, 1 << (len(counts) - 1).bit_length())
     padded = np.pad(counts, (0, size - len(counts)), mode="edge")
-    return np.asarray(schedule(padded))[: len(counts)]
+    rates = np.asarray(schedule(padded))
+    if rates.shape not in ((), padded.shape) or not jnp.issubdtype(rates.dtype, jnp.number):
+        raise TypeError(
+            "`compare(schedule=...)` must give a rate for each count of an array, got"
+            f" {rates.dtype} of shape {rates.shape} for {padded.shape} from {schedule!r}."
+        )
+    if rates.dtype not in (np.float32, np.float64):
+        rates = rates.astype(np.float32)
+    return np.broadcast_to(rates, padded.shape)[: len(counts)]
 
 
 def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
     bits = np.finfo(ours.dtype).nmant
     smallest = np.finfo(ours.dtype).minexp - bits
     ulp = 2.0 ** np.maximum(np.frexp(np.abs(torch))[1] - 1 - bits, smallest)
-    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * np.abs(torch).max(), 0.0)
+    peak = np.max(np.abs(torch), initial=0.0, where=np.isfinite(torch))
+    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * peak, 0.0)
     limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
     return Curve(what, ours, torch, error / ulp, error <= limit)
 

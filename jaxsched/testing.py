@@ -8,14 +8,15 @@ def test_the_recipe():
     )
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import numpy as np
 
 from ._compose import ParamGroups
-from ._record import check, cycles_momentum, run
+from ._record import check, run
 from ._trace import Curve, Trace, curves
 
 
@@ -23,7 +24,7 @@ def assert_matches_torch(
     schedule: Any,
     build: Callable[[Any], Any],
     num_steps: int,
-    metrics: Sequence[float] | None = None,
+    metrics: Iterable[float] | None = None,
 ) -> None:
     """Steps live PyTorch, and fails where `schedule` has another rate or momentum.
 
@@ -37,12 +38,14 @@ def assert_matches_torch(
       num_steps: the number of counts to compare, from 0 up.
       metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
 
+    The momentum is compared too where `schedule` is a CyclicLR or OneCycleLR.
+
     Raises:
       AssertionError: where they differ by more than the bounds (0.501 ULP in float32, a relative
         1e-12 in float64 under `jax_enable_x64`, each plus 1e-15 of the peak rate). It shows the
         first step that differs, both values, the error in ULP, and the worst step.
       ImportError: without PyTorch.
-      TypeError: where `build` returns no PyTorch scheduler.
+      TypeError: where `build` returns no PyTorch scheduler, or `schedule` no rates.
       ValueError: for a `num_steps` or `metrics` of the wrong size.
 
     >>> import jaxsched, torch  # doctest: +SKIP
@@ -52,9 +55,21 @@ def assert_matches_torch(
     ...     num_steps=100,
     ... )
     """
+    if not callable(build):
+        raise TypeError(
+            f"`assert_matches_torch(build=...)` must be a function of an optimizer, got {build!r}."
+        )
     scheduler = build(_optimizer(schedule))
+    metrics = None if metrics is None else [float(metric) for metric in metrics]
     check("assert_matches_torch", scheduler, num_steps, metrics)
-    trace = run(scheduler, num_steps, metrics, momentum=cycles_momentum(schedule))
+    trace = run(scheduler, num_steps, metrics, momentum=True)
+    cycles = [m.cycle_momentum for m in _members(schedule) if hasattr(m, "cycle_momentum")]
+    if not all(cycles) and np.ptp(np.asarray(trace.momentum), axis=0).any():
+        raise AssertionError(
+            f"{schedule!r} has `cycle_momentum=False`, and PyTorch's {trace.call} moves it."
+        )
+    if not cycles or not all(cycles):
+        trace = dataclasses.replace(trace, momentum=None)
     assert_matches_trace(schedule, trace)
 
 
@@ -91,10 +106,13 @@ def _optimizer(schedule: Any) -> Any:
     except ImportError as error:
         raise ImportError("`assert_matches_torch` steps real PyTorch: pip install torch") from error
     groups = [
-        {"params": [torch.zeros(1)], "lr": _initial_rate(member)}
-        for member in (schedule if isinstance(schedule, ParamGroups) else [schedule])
+        {"params": [torch.zeros(1)], "lr": _initial_rate(member)} for member in _members(schedule)
     ]
     return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
+
+
+def _members(schedule: Any) -> list[Any]:
+    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
 
 
 def _initial_rate(schedule: Any) -> float:

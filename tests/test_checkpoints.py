@@ -164,9 +164,10 @@ def test_functions_of_parts_are_named_by_their_place(done):
     assert js.from_torch_state_dict("SequentialLR", state, **given) == live
 
 
-def test_a_part_that_could_be_either():
-    optimizer = sgd()
-    chain = lr_scheduler.ChainedScheduler([lr_scheduler.MultiplicativeLR(optimizer, decay)])
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_part_that_could_be_either(done):
+    chain = lr_scheduler.ChainedScheduler([lr_scheduler.MultiplicativeLR(sgd(), decay)])
+    step(chain, done)
     state = chain.state_dict()
 
     with pytest.raises(ValueError, match="`schedulers_0` is a LambdaLR or a MultiplicativeLR"):
@@ -192,6 +193,47 @@ def test_a_scale_function_that_the_checkpoint_does_not_show():
 
     with pytest.raises(ValueError, match="A `scale_fn` that a CyclicLR had must be passed"):
         js.from_torch_state_dict("CyclicLR", scheduler.state_dict())
+
+
+@pytest.mark.parametrize(
+    "name, other", [("StepLR", "ExponentialLR"), ("MultiStepLR", "ExponentialLR"),
+                    ("CosineAnnealingLR", "StepLR"), ("SequentialLR", "ChainedScheduler")],
+)  # fmt: skip
+def test_the_dict_of_another_class(name, other):
+    with pytest.raises(ValueError, match=f"{other}"):
+        js.from_torch_state_dict(other, SCHEDULERS[name](sgd()).state_dict())
+
+
+@pytest.mark.parametrize("key, value", [("last_epoch", "5"), ("_step_count", None)])
+def test_a_damaged_dict(key, value):
+    state = SCHEDULERS["StepLR"](sgd()).state_dict()
+
+    with pytest.raises(ValueError, match=f"must hold a number as `{key}`, got {value!r}"):
+        js.from_torch_state_dict("StepLR", state | {key: value})
+    del state[key]
+    with pytest.raises(ValueError, match=f"which has `{key}`"):
+        js.from_torch_state_dict("StepLR", state)
+    with pytest.raises(ValueError, match="lacks something"):
+        js.from_torch_state_dict(
+            "MultiStepLR", SCHEDULERS["MultiStepLR"](sgd()).state_dict() | {"milestones": [3]}
+        )
+
+
+def test_a_checkpoint_of_before_the_strategy_was_a_name():
+    scheduler = lr_scheduler.OneCycleLR(sgd(), 0.1, 30, anneal_strategy="linear")
+    state = scheduler.state_dict()
+    del state["_anneal_func_type"]
+    state["anneal_func"] = lr_scheduler.OneCycleLR._annealing_linear
+
+    optimizer = scheduler.optimizer.state_dict()
+    assert js.from_torch_state_dict("OneCycleLR", state, optimizer) == js.from_torch(scheduler)
+
+
+def test_groups_that_are_not_the_optimizers():
+    state = SCHEDULERS["StepLR"](sgd(0.1, 0.2)).state_dict()
+
+    with pytest.raises(ValueError, match="for 2 parameter groups, and the optimizer has 1"):
+        js.from_torch_state_dict("StepLR", state, sgd().state_dict())
 
 
 def test_numbers_of_parts():

@@ -73,7 +73,8 @@ def test_bad_configs(config, message):
 @pytest.mark.parametrize("text", ["0.9 ** step", "1 / (1 + step)", "step % 40 / 100.", "0.5 if step < 3 else 0.1",
                                   "max(0, 1 - step / 4)", "min(step, 3, 2.5)", "cos(pi * step / 7)",
                                   "-abs(step - 3) + exp(-step) * sqrt(step) + log(1 + step) + sin(step)",
-                                  "0.99 ** (step // 2 + 1)", "1 if step != 3 else 0"])  # fmt: skip
+                                  "0.99 ** (step // 2 + 1)", "1 if step != 3 else 0",
+                                  "0.1 ** ((step >= 3) + (step >= 6))", "2 ** -step", "10 ** (3 - step)"])  # fmt: skip
 def test_an_expression_is_the_same_traced_and_not(text):
     expression = Expression(text)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):

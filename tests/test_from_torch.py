@@ -3,6 +3,7 @@
 import copy
 import warnings
 
+import jax
 import numpy as np
 import pytest
 
@@ -289,7 +290,7 @@ def test_groups_that_the_scheduler_does_not_know():
     scheduler = lr_scheduler.StepLR(sgd(), 3)
     scheduler.optimizer.add_param_group({"params": [torch.zeros(1)]})
 
-    with pytest.raises(ValueError, match="knows 1 of the optimizer's 2 parameter groups"):
+    with pytest.raises(ValueError, match="for 1 parameter groups, and the optimizer has 2"):
         js.from_torch(scheduler)
 
 
@@ -391,6 +392,66 @@ def test_a_fresh_plateau_is_the_plain_one():
     assert js.from_torch(scheduler) == js.ReduceLROnPlateau(0.1, "max", patience=3)
 
 
+def test_a_plateau_takes_new_groups_in():
+    scheduler = lr_scheduler.ReduceLROnPlateau(sgd(), min_lr=0.01)
+    scheduler.optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.5})
+
+    assert js.from_torch(scheduler) == js.ParamGroups(
+        [js.ReduceLROnPlateau(lr, min_lr=0.01) for lr in (0.1, 0.5)]
+    )
+
+
+# --- functions ---
+
+MISREAD = {
+    "bools that add up": lambda e: 0.1 ** ((e >= 10) + (e >= 20)),
+    "negative powers of integers": lambda e: 2 ** -(e // 10),
+    "integers that overflow": lambda e: 1 / (1 + e**20),
+    "types": lambda e: 1.0 if isinstance(e, int) else 0.5,
+    "look-ups": lambda e: {3: 0.5}.get(e, 1.0),
+    "methods of int": lambda e: 1 / (1 + e.bit_length()),
+    "errors that are caught": lambda e: caught([1.0, 0.5, 0.25], e),
+}
+
+
+def caught(table, step):
+    try:
+        return table[step]
+    except Exception:
+        return 0.1
+
+
+@pytest.mark.parametrize("function", MISREAD.values(), ids=MISREAD)
+def test_a_function_that_jax_would_misread_is_no_silent_difference(function):
+    """Without `total_steps` an error says so, with it the rates are PyTorch's."""
+    check(lambda o: lr_scheduler.LambdaLR(o, function), total_steps=STEPS)
+    for build in (
+        lr_scheduler.LambdaLR,
+        lambda o, f: lr_scheduler.CyclicLR(o, 0.01, 0.1, 3, scale_fn=f, scale_mode="iterations"),
+    ):
+        with pytest.raises(TypeError, match="Give `total_steps=N`"):
+            js.from_torch(build(sgd(), function))(np.arange(STEPS))
+
+
+def test_a_callable_object_is_taken_as_it_is_now():
+    class Slope:
+        def __init__(self, slope):
+            self.slope = slope
+
+        def __call__(self, step):
+            return max(0.0, 1.0 - self.slope * step)
+
+    scheduler = lr_scheduler.LambdaLR(sgd(), Slope(0.1))
+    before = js.from_torch(scheduler, 20)
+    before(0)
+    scheduler.load_state_dict(lr_scheduler.LambdaLR(sgd(), Slope(0.02)).state_dict())
+
+    np.testing.assert_allclose(before(np.arange(3)), [0.1, 0.09, 0.08], rtol=1e-6)
+    np.testing.assert_allclose(
+        js.from_torch(scheduler, 20)(np.arange(3)), [0.1, 0.098, 0.096], rtol=1e-6
+    )
+
+
 # --- schedulers of other classes ---
 
 
@@ -453,6 +514,95 @@ def test_a_users_class_that_cannot_be_put_back():
         ValueError, match=r"cannot be put back to its start\. Convert it right after"
     ):
         js.from_torch(scheduler, total_steps=STEPS)
+
+
+def test_a_users_class_with_a_moving_momentum():
+    class Warmer(lr_scheduler.OneCycleLR):
+        def get_lr(self):
+            return [2 * rate for rate in super().get_lr()]
+
+    scheduler = Warmer(sgd(), 0.1, 30)
+    table = js.from_torch(scheduler, total_steps=STEPS)
+    momenta = []
+    for _ in range(STEPS):
+        momenta.append(scheduler.optimizer.param_groups[0]["momentum"])
+        scheduler.step()
+
+    assert_close(table.momentum, np.array(momenta))
+    with pytest.raises(AttributeError, match="no `momentum`"):
+        _ = js.from_torch(InverseSquareRoot(sgd()), total_steps=STEPS).momentum
+    with pytest.raises(
+        ValueError, match="reach of Warmer: the step to count 31 fails with ValueError"
+    ):
+        js.from_torch(Warmer(sgd(), 0.1, 30), total_steps=40)
+
+
+class Wrapping(torch.optim.Optimizer):
+    """An optimizer that passes on what another one holds, as Accelerate's does."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    param_groups = property(lambda self: self.optimizer.param_groups)
+    defaults = property(lambda self: self.optimizer.defaults)
+
+    def step(self):
+        self.optimizer.step()
+
+
+def test_a_wrapped_optimizer_stays_as_it_is():
+    scheduler = InverseSquareRoot(Wrapping(sgd()))
+    table = js.from_torch(scheduler, total_steps=STEPS)
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == 0.1
+    assert_close(table, rates(scheduler, STEPS)[:, 0])
+
+
+def test_a_class_that_reaches_the_live_optimizer_past_the_copy():
+    optimizer = sgd()
+
+    class Direct(lr_scheduler.LRScheduler):
+        def get_lr(self):
+            optimizer.param_groups[0]["momentum"] = 0.1 * self.last_epoch
+            return self.base_lrs
+
+    scheduler = Direct(optimizer)
+    with pytest.raises(ValueError, match="writes to the live optimizer from elsewhere"):
+        js.from_torch(scheduler, total_steps=5)
+    assert optimizer.param_groups[0]["momentum"] == 0.0
+
+
+def test_a_class_that_steps_on_metrics_is_no_function_of_the_count():
+    class Plateau(lr_scheduler.ReduceLROnPlateau):
+        pass
+
+    for total_steps in (None, 9):
+        with pytest.raises(ValueError, match="asks for more than the count"):
+            js.from_torch(Plateau(sgd()), total_steps)
+
+
+def test_the_same_scheduler_twice_in_a_chain():
+    def build(optimizer):
+        return lr_scheduler.ChainedScheduler([lr_scheduler.StepLR(optimizer, 4)] * 2)
+
+    with pytest.raises(ValueError, match="holds one and the same scheduler twice"):
+        js.from_torch(build(sgd()))
+    assert_close(js.from_torch(build(sgd()), STEPS), rates(build(sgd()), STEPS)[:, 0])
+
+
+def test_inside_jit():
+    scheduler = lr_scheduler.StepLR(sgd(), 4)
+    step(scheduler, 5)
+
+    assert jax.jit(lambda count: js.from_torch(scheduler)(count))(4) == np.float32(0.01)
+
+
+def test_milestones_that_pytorch_never_meets():
+    check(lambda o: lr_scheduler.MultiStepLR(o, [3, torch.tensor(5)]))
+
+
+def test_a_one_cycle_of_nothing():
+    assert js.from_torch(lr_scheduler.OneCycleLR(sgd(), 0.0, 30)) == js.OneCycleLR(0.0, 30)
 
 
 def test_a_users_class_needs_total_steps():

@@ -301,6 +301,20 @@ def test_a_function_that_cannot_be_traced(function):
             schedule(3)
 
 
+@pytest.mark.parametrize("function, message", [
+    (lambda e: 0.1 ** ((e >= 30) + (e >= 60)), r"gives 0.01\d* at step 60, but 0.1 when JAX traces it"),
+    (lambda e: 2 ** -(e // 10), r"gives 0.5 at step 10, but -9.2\d*e\+18 when JAX traces it"),
+    (lambda e: 1.0 if isinstance(e, int) else 0.5, "gives 1.0 at step 0, but 0.5 when JAX traces it"),
+    (lambda e: {3: 0.5}.get(e, 1.0), "cannot be traced"),
+])  # fmt: skip
+def test_a_function_that_jax_would_misread(function, message):
+    for schedule in (js.LambdaLR(LR, function), js.CyclicLR(0.1, 0.2, 3, scale_fn=function)):
+        with pytest.raises(TypeError, match=rf"{message}.*`total_steps=N`"):
+            schedule(3)
+    tabulated = js.LambdaLR(1.0, function, total_steps=70)
+    np.testing.assert_array_equal(tabulated(np.arange(70)), np.float32([*map(function, range(70))]))
+
+
 def test_a_function_that_cannot_be_traced_is_tabulated():
     def halves(step):
         return 0.5 if step < 3 else 0.25

@@ -162,9 +162,49 @@ def test_an_optax_schedule_can_be_put_to_the_same_test():
         assert_matches_torch(optax.cosine_decay_schedule(0.1, 20), build, 40)
 
 
+def test_a_momentum_that_only_pytorch_moves():
+    scheduler = pytest.importorskip("torch").optim.lr_scheduler
+    still = js.OneCycleLR(0.1, 10, cycle_momentum=False)
+
+    assert_matches_torch(
+        still, lambda o: scheduler.OneCycleLR(o, 0.1, 10, cycle_momentum=False), 10
+    )
+    for schedule in (still, js.ParamGroups([still, js.OneCycleLR(0.1, 10)])):
+        with pytest.raises(AssertionError, match=r"PyTorch's OneCycleLR.* moves it"):
+            assert_matches_torch(schedule, lambda o: scheduler.OneCycleLR(o, 0.1, 10), 10)
+
+
+def test_functions_of_other_libraries():
+    scheduler = pytest.importorskip("torch").optim.lr_scheduler
+
+    def constant(optimizer):
+        return scheduler.ConstantLR(optimizer, 1.0)
+
+    assert_matches_torch(optax.constant_schedule(1.0), constant, 5)
+    assert_matches_torch(lambda counts: np.ones(len(counts), int), constant, 5)
+    assert_matches_torch(
+        lambda counts: jax.numpy.ones(len(counts), jax.numpy.bfloat16), constant, 5
+    )
+    for wrong in (lambda counts: None, lambda counts: np.ones((len(counts), 2)), 0.1, None):
+        with pytest.raises(TypeError, match=r"`compare\(schedule=\.\.\.\)` must"):
+            assert_matches_torch(wrong, constant, 5)
+
+
+def test_what_is_no_trace():
+    with pytest.raises(
+        TypeError, match=r"`compare\(trace=\.\.\.\)` must be a Trace, got 'run.jsonl'"
+    ):
+        assert_matches_trace(DECAY, "run.jsonl")
+    with pytest.raises(ValueError, match="must have a momentum, as the trace has"):
+        assert_matches_trace(
+            DECAY, next(t for t in shipped()["OneCycleLR"] if t.momentum is not None)
+        )
+
+
 @pytest.mark.parametrize(
     "build, steps, metrics, error, message",
     [
+        (3, 3, None, TypeError, r"`assert_matches_torch\(build=\.\.\.\)` must be a function"),
         (lambda o: o, 3, None, TypeError, "must be a PyTorch scheduler"),
         (lambda o: None, 3, None, TypeError, "must be a PyTorch scheduler, got None"),
         ("StepLR", 0, None, ValueError, r"num_steps=\.\.\.\)` must be a positive int, got 0"),

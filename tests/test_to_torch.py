@@ -187,6 +187,12 @@ WRONG = [
         "single schedulers from its second",
     ),
     (js.ParamGroups([E, E]), ValueError, "1 parameter groups, got 2"),
+    (js.StepLR(jnp.array([0.1, 0.2]), 3), ValueError, "one schedule, not a sweep"),
+    (
+        js.ChainedScheduler([js.ExponentialLR(LR, np.ones(2))]),
+        ValueError,
+        "one schedule, not a sweep",
+    ),
 ]
 
 
@@ -216,6 +222,15 @@ def test_what_is_no_optimizer():
         TypeError, match=r"`to_torch\(optimizer=\.\.\.\)` must be a PyTorch optimizer"
     ):
         js.to_torch(E, 0.1)
+
+
+def test_an_optimizer_that_pytorch_refuses_stays_as_it_was():
+    optimizer = torch.optim.Rprop([torch.zeros(1)], lr=0.3)
+    optimizer.param_groups[0]["initial_lr"] = 0.7
+    with pytest.raises(ValueError, match="momentum"):
+        js.to_torch(js.CyclicLR(0.01, LR), optimizer)
+
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["initial_lr"]) == (0.3, 0.7)
 
 
 def test_traced_numbers():
