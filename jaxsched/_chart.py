@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ._scale import Scale
 from ._trace import Comparison, Curve, Trace
 
 BOUND = 0.501  # ULP of float32
 SIDE = 1000  # of the square
 RUNS = 150  # of neighbouring steps that a long curve is thinned to, smallest and largest value each
-LARGEST = float(np.finfo(np.float64).max)
 MARGIN = 0.05  # of the height, above and below the rates
 
 Ticks = list[tuple[str, str]]  # where, and the label there
@@ -174,65 +174,7 @@ def _worst_of_runs(errors: np.ndarray, without: np.ndarray) -> np.ndarray:
     return peaks[~without[peaks]]
 
 
-# --- scales ---
-
-
-@dataclasses.dataclass(frozen=True)
-class Scale:
-    """An interval of numbers, as fractions between 0 and 1."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: np.ndarray, zero: bool = False) -> "Scale":
-        """From the smallest to the largest; from `zero`, where that is not far below.
-
-        What is as good as constant gets an interval around it: rounding is not to be seen here.
-        """
-        finite = values[np.isfinite(values)].astype(np.float64)
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-        if zero and high / 2 - low / 2 < 1e-5 * max(abs(low), abs(high)):
-            low, high = min(0.0, 2 * low), max(0.0, 2 * high)
-        elif zero and 0 < low < high / 2:
-            low = 0.0
-        return cls(max(low, -LARGEST), min(high, LARGEST))
-
-    @property
-    def half(self) -> float:
-        return self.high / 2 - self.low / 2  # The whole may overflow.
-
-    def __call__(self, values):
-        if not self.half > 0:
-            return np.where(np.isfinite(values), 0.5, np.nan)
-        return (np.asarray(values, np.float64) / 2 - self.low / 2) / self.half
-
-    def ticks(self, number: int, integer: bool = False) -> list[tuple[float, str]]:
-        """About `number` round numbers of the interval, and how to write them."""
-        if not self.half > 0:
-            return [(self.low, f"{self.low:.6g}")]
-        step = _round_up(self.half / (number / 2))
-        if not 0 < step < math.inf:
-            step = self.half
-        step = max(step, 1.0) if integer else step
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        values = [index * step for index in range(first, last + 1)]
-        return list(zip(values, _labels(values), strict=True))
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return next((f * power for f in (1, 2, 5) if f * power >= value * (1 - 1e-9)), 10 * power)
-
-
-def _labels(values: list[float]) -> list[str]:
-    """As short as they can be told apart."""
-    for digits in range(3, 17):
-        labels = [f"{value:.{digits}g}" for value in values]
-        if len(set(labels)) == len(labels):
-            break
-    return labels
+# --- ticks ---
 
 
 def _step_ticks(across: Scale, trace: Trace) -> Ticks:

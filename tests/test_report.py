@@ -14,8 +14,8 @@ import pytest
 
 import jaxsched as js
 from jaxsched import Trace, compare
-from jaxsched._chart import Scale
 from jaxsched._report import page
+from jaxsched._scale import Scale
 from jaxsched._trace import shipped
 
 HOSTILE = "</code><script>alert(1)</script>\"' onload=alert(1) &amp; {{ 1 + 1 }}"

@@ -13,8 +13,8 @@ import numpy as np
 import plotext  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from rich.text import Text
 
+from .._scale import Scale
 from .output import Console
-from .ticks import Scale
 
 COLOURS = (4, 3, 2, 5, 6, 1)  # as terminals number them: blue, yellow, green, ...
 MOST_POINTS = 4000  # far more than a terminal has columns
@@ -57,8 +57,12 @@ def _panel(title: str, curves: Sequence[Any], looks: Sequence[Any], size, log: b
     figure.plot_size(*size)
     figure.title(title)
     figure.label("step")
-    across = Scale([counts for counts, _ in curves], whole=True)
-    up = Scale([v for _, v in curves if v is not None], log=log, zero=title != "momentum")
+    curves = [(counts, _powers(values) if log else values) for counts, values in curves]
+    across = Scale.of(np.concatenate([counts for counts, _ in curves]))
+    up = Scale.of(
+        np.concatenate([values for _, values in curves if values is not None]),
+        zero=not log and title != "momentum",
+    )
     for (counts, values), (marker, colour) in zip(curves, looks, strict=True):
         if values is None:
             continue
@@ -69,12 +73,28 @@ def _panel(title: str, curves: Sequence[Any], looks: Sequence[Any], size, log: b
         dot = plotext.marker(marker, colour) if colour is not None else plotext.marker(marker)
         signal = figure.signal(x[shown].tolist(), y[shown].tolist(), marker=dot)
         figure.draw(signal.lines())
-    for axis, scale, number in (("x", across, size[0] // 12), ("y", up, size[1] // 4)):
-        ticks = scale.ticks(max(2, number))
+    for axis, scale, ticks in (
+        ("x", across, across.ticks(max(2, size[0] // 12), integer=True)),
+        ("y", up, _decades(up) if log else up.ticks(max(2, size[1] // 4))),
+    ):
+        values, labels = zip(*ticks, strict=True)
         ruler = figure.ruler(axis)
         ruler.lim(0, 1)
-        ruler.ticks(list(ticks.values()), list(ticks))
+        ruler.ticks([float(scale(value)) for value in values], list(labels))
     return figure.build().string(all(colour is None for _, colour in looks))
+
+
+def _powers(values: np.ndarray) -> np.ndarray:
+    """Their powers of ten; NaN for what a log axis has no place for."""
+    values = np.asarray(values, np.float64)
+    return np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
+
+
+def _decades(scale: Scale) -> list[tuple[float, str]]:
+    """Powers of ten to write beside a log axis, or its two ends if it has less than two."""
+    powers = [power for power, _ in scale.ticks(4, integer=True)]
+    powers = powers if len(powers) > 1 else [scale.low, scale.high]
+    return [(power, f"{10.0**power:.3g}") for power in powers]
 
 
 def _print(panel: str) -> None:
