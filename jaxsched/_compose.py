@@ -241,3 +241,8 @@ class ParamGroups(Value):
 
     def __len__(self) -> int:
         return len(self.schedules)
+
+
+def groups_of(schedule: Any) -> list[Any]:
+    """One schedule for each parameter group."""
+    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]

@@ -96,7 +96,7 @@ def _prepare(schedule) -> _Prepared:
     arrays = [jnp.asarray(x) for x, exact in zip(leaves, fixed, strict=True) if exact is None]
     for path, leaf in jax.tree_util.tree_leaves_with_path(stand_in):
         name = getattr(path[-1], "name", None)
-        if jnp.ndim(leaf) and name not in ("milestones", "rates"):
+        if jnp.ndim(leaf) and name not in ("milestones", "rates", "momenta"):
             raise ValueError(
                 f"`{type(schedule).__name__}({name}=...)` must be a scalar when the schedule is"
                 f" called, got shape {jnp.shape(leaf)}: call a batched schedule under `jax.vmap`."

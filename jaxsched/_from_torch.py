@@ -7,70 +7,23 @@ base rate, stand where each part stands, and give the rate that the group shows.
 schedule of ours is stepped on a copy instead and becomes a table (`_stepped.py`).
 """
 
-import contextlib
-import copy
 import dataclasses
-import functools
 import inspect
-import numbers
-import types
-import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator
+from typing import Any
 
 import jax
-import numpy as np
 
 from . import _phases, _protocol
 from ._compose import ChainedScheduler, ParamGroups, SequentialLR, singles
-from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._cosine import CosineAnnealingLR
 from ._cycles import CyclicLR, OneCycleLR
-from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from ._functions import LambdaLR, MultiplicativeLR
+from ._held import Held, Unreadable, arguments, base_of, built_at, look, shortest, steps_done
 from ._plateau import ReduceLROnPlateau
-from ._schedulers import COMPOSITES, SCHEDULERS
-from ._to_torch import OnHost, scheduler_class
-
-# The arguments that PyTorch keeps as attributes of the same name.
-_FIELDS: dict[type, tuple[str, ...]] = {
-    LambdaLR: (),
-    MultiplicativeLR: (),
-    StepLR: ("step_size", "gamma"),
-    MultiStepLR: ("gamma",),
-    ConstantLR: ("factor", "total_iters"),
-    LinearLR: ("start_factor", "end_factor", "total_iters"),
-    ExponentialLR: ("gamma",),
-    PolynomialLR: ("total_iters", "power"),
-    CosineAnnealingLR: ("T_max", "eta_min"),
-    CosineAnnealingWarmRestarts: ("T_0", "T_mult", "eta_min"),
-    CyclicLR: ("mode", "gamma", "cycle_momentum"),
-    OneCycleLR: ("total_steps", "cycle_momentum"),
-    SWALR: ("anneal_epochs",),
-    ReduceLROnPlateau: (
-        "mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "eps",
-    ),
-}  # fmt: skip
-
-_OF_FUNCTIONS = (LambdaLR, MultiplicativeLR)
-
-
-class Unreadable(ValueError):
-    """Says why a PyTorch scheduler is no schedule of ours."""
-
-
-class Held(NamedTuple):
-    """A PyTorch scheduler as it stands: live, or from a checkpoint."""
-
-    cls: type  # ours
-    state: dict[str, Any]  # its attributes
-    parts: "tuple[Held, ...]" = ()
-
-    def leaves(self) -> "Iterator[Held]":
-        """The single schedulers, in the order in which they are listed."""
-        if self.cls not in COMPOSITES:
-            yield self
-        for part in self.parts:
-            yield from part.leaves()
+from ._schedule import without_warnings
+from ._schedulers import OF_FUNCTIONS
+from ._stepped import stepped
 
 
 def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
@@ -120,7 +73,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
         raise TypeError(
             f"`from_torch(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.{hint}"
         )
-    check_total_steps("from_torch", total_steps)
+    require_total_steps("from_torch", total_steps)
     groups = scheduler.optimizer.param_groups
     try:
         return read(look(scheduler), groups, total_steps)
@@ -135,8 +88,6 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
                 f"`from_torch(scheduler=...)` {reason}. Give `total_steps=N`, and a copy of the"
                 " scheduler is stepped instead, for the first N counts."
             ) from None
-        from ._stepped import stepped
-
         return stepped(scheduler, total_steps, str(reason))
 
 
@@ -149,27 +100,12 @@ def _steps_alone(scheduler: Any) -> bool:
     return True
 
 
-def check_total_steps(name: str, total_steps: Any) -> None:
+def require_total_steps(name: str, total_steps: Any) -> None:
     positive = type(total_steps) is int and total_steps > 0
     if total_steps is not None and not positive:
         raise ValueError(
             f"`{name}(total_steps=...)` must be a positive int or None, got {total_steps!r}."
         )
-
-
-def look(scheduler: Any) -> Held:
-    """A live scheduler, as it stands."""
-    cls = next((c for c in SCHEDULERS if scheduler_class(c) is type(scheduler)), None)
-    if cls is None:
-        kind = type(scheduler)
-        raise Unreadable(
-            f"is no scheduler of PyTorch's own, got a {kind.__module__}.{kind.__qualname__}"
-        )
-    held = Held(cls, vars(scheduler), tuple(map(look, getattr(scheduler, "_schedulers", ()))))
-    leaves = [id(leaf.state) for leaf in held.leaves()]
-    if len(set(leaves)) < len(leaves):
-        raise Unreadable("holds one and the same scheduler twice")
-    return held
 
 
 def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
@@ -192,13 +128,13 @@ class _Group:
         self.held, self.group, self.index, self.total_steps = held, group, index, total_steps
         self.shown = float(group["lr"])
         self.of_functions = any(
-            leaf.cls in _OF_FUNCTIONS or leaf.state.get("_scale_fn_custom") is not None
+            leaf.cls in OF_FUNCTIONS or leaf.state.get("_scale_fn_custom") is not None
             for leaf in held.leaves()
         )
 
     def schedule(self) -> Any:
         if self.held.cls is ReduceLROnPlateau:
-            return self._plateau()
+            return ReduceLROnPlateau(self.shown, **arguments(self.held, self.group, self.index))
         count = steps_done(self.held)
         if self.total_steps is not None and count >= self.total_steps:
             raise ValueError(
@@ -221,7 +157,7 @@ class _Group:
 
     def _guesses(self, count: Any) -> Iterator[Any]:
         """Schedules of what is held, the likeliest first; `lr` is not held, and a guess."""
-        lr = next((_base(leaf, self.index) for leaf in self.held.leaves()
+        lr = next((base_of(leaf, self.index) for leaf in self.held.leaves()
                    if leaf.cls not in (CyclicLR, OneCycleLR)), None)  # fmt: skip
         plain = self._build(self.held, lr)
         yield plain
@@ -242,12 +178,16 @@ class _Group:
         for part, leaf in zip(parts, self.held.leaves(), strict=True):
             there = part.schedule.own_clock or part.clock == leaf.state["last_epoch"]
             base = getattr(part.schedule, "base", None)
-            if not there or not (base is None or _close(base, _base(leaf, self.index))):
+            if not there or not (
+                base is None or math.isclose(base, base_of(leaf, self.index), rel_tol=1e-12)
+            ):
                 return False
-        # PyTorch's recursions drift, those of CosineAnnealingLR far past T_max most of all.
-        rate = self._rate(schedule, count)
-        peak = max([abs(_base(leaf, self.index)) for leaf in self.held.leaves()])
-        return abs(rate - self.shown) <= 1e-4 * abs(self.shown) + 1e-12 * peak
+        # CosineAnnealingLR's recursion drifts far past T_max, and a tensor holds a float32.
+        drifts = any(leaf.cls is CosineAnnealingLR for leaf in self.held.leaves())
+        relative = 1e-4 if drifts or hasattr(self.group["lr"], "dtype") else 1e-9
+        peak = max([abs(base_of(leaf, self.index)) for leaf in self.held.leaves()])
+        error = abs(self._rate(schedule, count) - self.shown)
+        return error <= relative * abs(self.shown) + 1e-12 * peak
 
     @staticmethod
     def _rate(schedule: Any, count: Any) -> float:
@@ -256,12 +196,11 @@ class _Group:
 
     def _build(self, held: Held, lr: float | None, own_base: bool = False) -> Any:
         table = {"total_steps": self.total_steps} if self.of_functions else {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # There may be a better one.
-            try:
+        try:
+            with without_warnings():  # There may be a better one.
                 return self._node(held, lr, own_base, table)
-            except (TypeError, ValueError, ArithmeticError) as error:
-                raise Unreadable(f"is not possible here: {error}".rstrip(".")) from error
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise Unreadable(f"is not possible here: {error}".rstrip(".")) from error
 
     def _node(self, held: Held, lr, own_base: bool, table: dict, begun: bool = True) -> Any:
         if held.cls is ChainedScheduler:
@@ -271,165 +210,10 @@ class _Group:
             # It has taken back its parts' first steps, and with them when each was built.
             parts = [self._node(part, lr, own_base, {}, False) for part in held.parts]
             return SequentialLR(parts, list(held.state["_milestones"]), **table)
-        values = {name: plain(held.state[name]) for name in _FIELDS[held.cls]}
-        values |= self._special(held)
-        values |= table if held.cls in _OF_FUNCTIONS or "scale_fn" in values else {}
+        values = arguments(held, self.group, self.index)
+        values |= table if held.cls in OF_FUNCTIONS or "scale_fn" in values else {}
         values["last_epoch"] = built_at(held) if begun else -1
         if held.cls not in (CyclicLR, OneCycleLR):
             values["lr"] = lr
-            values |= {"initial_lr": _base(held, self.index)} if own_base else {}
+            values |= {"initial_lr": base_of(held, self.index)} if own_base else {}
         return held.cls(**values)
-
-    def _special(self, held: Held) -> dict[str, Any]:
-        """The arguments that PyTorch keeps in another form, or in the optimizer's group."""
-        state, i = held.state, self.index
-        if held.cls is MultiStepLR:
-            # PyTorch looks the count up, and a tensor is not found by its value.
-            steps = [m for m in state["milestones"].elements() if isinstance(m, numbers.Number)]
-            return {"milestones": [whole(plain(step)) for step in steps]}
-        if held.cls in _OF_FUNCTIONS:
-            return {"lr_lambda": own_function(state["lr_lambdas"][i])}
-        if held.cls is SWALR:
-            strategy = state["_anneal_strategy"]
-            return {"swa_lr": plain(self.group["swa_lr"]), "anneal_strategy": strategy}
-        if held.cls is CyclicLR:
-            return _cyclic(state, i)
-        if held.cls is OneCycleLR:
-            return _one_cycle(state, self.group)
-        return {}
-
-    def _plateau(self) -> ReduceLROnPlateau:
-        state = self.held.state
-        values = {name: plain(state[name]) for name in _FIELDS[ReduceLROnPlateau]}
-        best, floors = plain(state["best"]), state["min_lrs"]
-        floor = floors[self.index] if self.index < len(floors) else state["default_min_lr"]
-        worst = np.inf if state["mode"] == "min" else -np.inf
-        return ReduceLROnPlateau(
-            self.shown, **values, min_lr=plain(floor),
-            best=None if best == worst else best,
-            num_bad_epochs=state["num_bad_epochs"] or None,
-            cooldown_counter=max(0, int(np.ceil(state["cooldown_counter"]))) or None,
-        )  # fmt: skip
-
-
-def _cyclic(state: dict[str, Any], index: int) -> dict[str, Any]:
-    total, ratio = state["total_size"], state["step_ratio"]
-    up = shortest(total * ratio, lambda n: n / total == ratio)
-    values = {"base_lr": plain(state["base_lrs"][index]), "max_lr": plain(state["max_lrs"][index])}
-    values |= {"step_size_up": whole(up)}
-    if total != 2 * up:
-        values |= {"step_size_down": whole(shortest(total - up, lambda n: up + n == total))}
-    function = state["_scale_fn_custom"]
-    if function is not None:
-        values["scale_fn"] = own_function(function)
-        values["scale_mode"] = state["scale_mode"]
-    if state["cycle_momentum"]:
-        for name in ("base_momentum", "max_momentum"):
-            values[name] = plain(state[f"{name}s"][index])
-    return values
-
-
-def _one_cycle(state: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
-    phases, steps = state["_schedule_phases"], state["total_steps"]
-    top, initial, final = (plain(group[name]) for name in ("max_lr", "initial_lr", "min_lr"))
-    end = phases[0]["end_step"]
-    values = {
-        "max_lr": top,
-        "pct_start": shortest((end + 1) / steps, lambda x: float(x * steps) - 1 == end),
-        "anneal_strategy": strategy_of(state),
-        "div_factor": _factor(top, initial, 25.0),
-        "final_div_factor": _factor(initial, final, 1e4),
-        "three_phase": len(phases) == 3,
-    }
-    if state["cycle_momentum"]:
-        values |= {name: plain(group[name]) for name in ("base_momentum", "max_momentum")}
-    return values
-
-
-def strategy_of(state: dict[str, Any]) -> str:
-    """OneCycleLR's `anneal_strategy`; before PyTorch 2.1 its checkpoints held the function."""
-    if "_anneal_func_type" in state:
-        return state["_anneal_func_type"]
-    return state["anneal_func"].__name__.removeprefix("_annealing_")
-
-
-def _factor(above: float, below: float, default: float) -> float:
-    """What PyTorch divided `above` by."""
-    if below == 0:
-        return default  # 0 over anything
-    return shortest(above / below, lambda x: above / x == below)
-
-
-def own_function(function: Callable) -> Callable:
-    """A function as a schedule may keep it: PyTorch writes into a callable object."""
-    if isinstance(function, OnHost):
-        return function.function
-    if isinstance(function, types.FunctionType | types.MethodType | functools.partial):
-        return function
-    with contextlib.suppress(Exception):
-        return copy.deepcopy(function) if getattr(function, "__dict__", None) else function
-    return function
-
-
-def _base(leaf: Held, index: int) -> float:
-    return plain(leaf.state["base_lrs"][index])
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-12 * abs(b)
-
-
-def steps_done(held: Held) -> Any:
-    """How often `step()` has been called since construction (or, at last, to which epoch)."""
-    if held.cls in (SequentialLR, ReduceLROnPlateau):
-        return _now(held)
-    if held.cls is ChainedScheduler:
-        return steps_done(held.parts[0])
-    done = _now(held) - built_at(held) - 1
-    return done + held.state["T_cur"] % 1 if held.cls is CosineAnnealingWarmRestarts else done
-
-
-def _now(held: Held) -> int:
-    return whole(plain(held.state["last_epoch"]))
-
-
-def built_at(held: Held) -> int:
-    """The `last_epoch` that a scheduler's constructor got."""
-    if held.cls is not CosineAnnealingWarmRestarts:
-        return max(-1, _now(held) - held.state["_step_count"])
-    first, growth, current, length = (held.state[n] for n in ("T_0", "T_mult", "T_cur", "T_i"))
-    now = _now(held)
-    for begun in range(-1, now):
-        if _cycle(first, growth, begun, now) == (int(current), length):
-            return begun
-    return -1
-
-
-def _cycle(first: int, growth: int, begun: int, now: int) -> tuple[int, int]:
-    """T_cur and T_i at `now` of CosineAnnealingWarmRestarts built with `last_epoch=begun`."""
-    current, length = begun + 1, first
-    if current >= length:
-        current, length = current % length, length * growth
-    current += now - begun - 1
-    if growth == 1:
-        return current % length, length
-    while current >= length:
-        current, length = current - length, length * growth
-    return current, length
-
-
-def plain(value: Any) -> Any:
-    """A Python number for a tensor's or an array's."""
-    return value.item() if hasattr(value, "item") else value
-
-
-def whole(value: Any) -> Any:
-    """An int for a whole float, as one would have written it."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def shortest(guess: float, holds: Callable[[float], bool]) -> float:
-    """The number of fewest digits near `guess` of which `holds`, or `guess`."""
-    near = [float(f"{guess:.{digits}g}") for digits in range(1, 18)]
-    near += [float(np.nextafter(guess, towards)) for towards in (-np.inf, np.inf)]
-    return next((x for x in near if holds(x)), guess)

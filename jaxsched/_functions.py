@@ -85,7 +85,7 @@ class MultiplicativeLR(Single):
 
     Raises:
       TypeError: for an `lr_lambda` that is no function, closes over a traced value or, when the
-        schedule is called, cannot be traced.
+        schedule is called, cannot be traced or gives other values than in Python.
 
     Warns:
       UserWarning: without `total_steps`.
@@ -199,7 +199,8 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
     try:
         value = function(t)
     except Exception as error:
-        if isinstance(t, int) or not _works_on_host(function):
+        told = isinstance(error, _TRACER_ERRORS)
+        if not told and (isinstance(t, int) or not _works_on_host(function)):
             raise
         raise TypeError(
             f"{where} cannot be traced by JAX, because it needs the step as a Python number."
@@ -218,47 +219,81 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
     return jnp.asarray(value, jnp.float64)
 
 
+_TRACER_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
 def _works_on_host(function) -> bool:
     try:
-        function(1)
+        with jax.ensure_compile_time_eval():
+            function(1)
     except Exception:
         return False
     return True
+
+
+class _Same:
+    """A function as a key: by identity, as one with an `__eq__` need not have a hash."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __eq__(self, other):
+        return isinstance(other, _Same) and self.function is other.function
+
+    def __hash__(self):
+        return id(self.function)
 
 
 # Where Python's numbers and JAX's may part: powers, overflows, thresholds that add up.
 _SAMPLES = [*range(130), *(2**k for k in range(8, 17)), 1000, 10_000, 100_000]
 
 
-@functools.lru_cache(maxsize=256)
 def differs_when_traced(function) -> tuple[int, float, float] | None:
     """A step at which a function gives something else when it is traced, with both values."""
-    steps, expected = [], []
+    return None if jax.config.values["jax_disable_jit"] else _difference(_Same(function))
+
+
+@functools.lru_cache(maxsize=256)
+def _difference(key: _Same) -> tuple[int, float, float] | None:
+    values: dict[int, float] = {}
     for step in _SAMPLES:
         with contextlib.suppress(Exception):  # It need not be defined at all of them.
-            value = function(step)
+            value = key.function(step)
             if isinstance(value, jax.Array):
                 return None  # written for JAX
-            steps.append(step)
-            expected.append(float(value))
-    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(function(step), jnp.float64)))
-        traced = np.asarray(ask(np.array(steps, np.int64)))
+            values[step] = float(value)
+    steps, expected = np.array([*values], np.int64), np.array([*values.values()], np.float64)
+    with (
+        jax.ensure_compile_time_eval(),
+        jax.enable_x64(True),
+        jax.transfer_guard("allow"),
+        jax.default_device(jax.local_devices(backend="cpu")[0]),
+    ):
+        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(key.function(step), jnp.float64)))
+        traced = np.asarray(ask(steps))
     size = np.where(np.isfinite(expected), np.abs(expected), np.nan)
     # Near a zero of a wave, the last bits of its argument are all that is left.
     wrong = np.abs(traced - expected) > 1e-9 * (size + min(1.0, np.nanmax(size, initial=0.0)))
     if not wrong.any():
         return None
     first = int(np.argmax(wrong))
-    return steps[first], expected[first], float(traced[first])
+    return int(steps[first]), float(expected[first]), float(traced[first])
+
+
+def tabulated(function, first: int, end: int) -> np.ndarray:
+    """The function's values at first, ..., end - 1; NaN where it divides by zero."""
+    return _tabulated(_Same(function), first, end)
 
 
 @functools.lru_cache(maxsize=256)
-def tabulated(function, first: int, end: int) -> np.ndarray:
-    """The function's values at first, ..., end - 1; NaN where it divides by zero."""
+def _tabulated(key: _Same, first: int, end: int) -> np.ndarray:
     values = np.full(end - first, np.nan)
     for index in range(end - first):
         # Not every table is used from its start, where a function may divide by zero.
         with contextlib.suppress(ZeroDivisionError), jax.ensure_compile_time_eval():
-            values[index] = float(function(first + index))
+            values[index] = float(key.function(first + index))
     return values

@@ -10,7 +10,6 @@ import difflib
 import inspect
 import math
 import re
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from ._compose import ParamGroups
 from ._constant import constant
 from ._expression import Expression
+from ._schedule import without_warnings
 from ._schedulers import SCHEDULERS
 from ._source import PointedError, Source, brief
 from ._table import PerEpoch, per_epoch
@@ -57,8 +57,7 @@ def parse(text: str) -> Any:
         ^^^^^^
     """
     reader = _Reader(Source(text))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a missing `total_steps`
+    with without_warnings():  # of a missing `total_steps`
         return reader.schedule(reader.source.tree)
 
 

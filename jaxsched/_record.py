@@ -12,8 +12,10 @@ import numpy as np
 from ._compose import ParamGroups
 from ._config import to_config
 from ._expression import Expression
-from ._from_torch import Unreadable, look, read, steps_done
-from ._to_torch import call_text
+from ._from_torch import read
+from ._held import look, steps_done
+from ._schedule import without_warnings
+from ._to_torch import momentum_in, torch_call
 from ._trace import Trace
 
 
@@ -35,13 +37,15 @@ def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = Non
       TypeError: for something that is no PyTorch scheduler.
       ValueError: for a `num_steps` or `metrics` of the wrong size.
     """
-    check("record", scheduler, num_steps, metrics)
+    check_arguments("record", scheduler, num_steps, metrics)
     schedule = _schedule(scheduler, num_steps)
-    return run(scheduler, num_steps, metrics, schedule=schedule)
+    return step_through(scheduler, num_steps, metrics, schedule=schedule)
 
 
-def check(name: str, scheduler: Any, num_steps: Any, metrics: Sequence[float] | None) -> None:
-    """Raises where `run` cannot do what function `name` was asked to."""
+def check_arguments(
+    name: str, scheduler: Any, num_steps: Any, metrics: Sequence[float] | None
+) -> None:
+    """Raises where `step_through` cannot do what function `name` was asked to."""
     try:
         import torch
     except ImportError as error:
@@ -60,21 +64,20 @@ def check(name: str, scheduler: Any, num_steps: Any, metrics: Sequence[float] | 
 def _schedule(scheduler, num_steps: int) -> Any:
     """The schedule of a freshly built scheduler, or None where it cannot be told."""
     groups = scheduler.optimizer.param_groups
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # A trace is short, whatever it costs to step.
-        try:
-            held = look(scheduler)
-            if steps_done(held):
-                return None
+    try:
+        held = look(scheduler)
+        if steps_done(held):
+            return None
+        with without_warnings():  # A trace is short, whatever it costs to step.
             try:
                 return read(held, groups, None)
             except TypeError:  # a function that JAX cannot trace
                 return read(held, groups, num_steps)
-        except Unreadable:
-            return None
+    except Exception:  # A trace is worth having without it.
+        return None
 
 
-def run(
+def step_through(
     scheduler, num_steps: int, metrics=None, counts=None, *, schedule=None, momentum=None
 ) -> Trace:
     """Steps a scheduler that `schedule` describes, and keeps all counts or those at `counts`."""
@@ -99,13 +102,13 @@ def run(
             if count in keep:
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]
-                rows.append((count, lr, [momentum_of(group) for group in groups], closed))
+                rows.append((count, lr, [momentum_in(group) for group in groups], closed))
     moving = cycles_momentum(schedule) if momentum is None else momentum
     kept, rates, momenta, closed_form = (np.array(column) for column in zip(*rows, strict=True))
     shape = rates.shape if len(groups) > 1 else rates.shape[:1]
     return Trace(
         torch=torch.__version__.split("+")[0],
-        call=f"{type(scheduler).__name__}(...)" if schedule is None else call_text(schedule),
+        call=f"{type(scheduler).__name__}(...)" if schedule is None else torch_call(schedule),
         optimizer=type(scheduler.optimizer).__name__,
         counts=kept,
         lr=rates.reshape(shape),
@@ -127,11 +130,6 @@ def _config(schedule) -> dict[str, Any] | None:
         return None if schedule is None else to_config(schedule)
     except TypeError:
         return None
-
-
-def momentum_of(group: dict[str, Any]) -> float:
-    """The momentum of one of an optimizer's groups: Adam's beta1, or 0 where there is none."""
-    return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
 
 
 def _closed_form(scheduler) -> Any:

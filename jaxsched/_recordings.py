@@ -21,6 +21,7 @@ from ._expression import Expression
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from ._functions import LambdaLR, MultiplicativeLR
 from ._plateau import ReduceLROnPlateau
+from ._schedule import without_warnings
 from ._trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
@@ -52,8 +53,7 @@ def fn(text: str) -> Expression:
 
 
 def cases() -> list[Case]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Only the recorder steps through these.
+    with without_warnings():  # Only the recorder steps through these.
         return [*_contract(), *_tutorials(), *_corners(), *_plateaus(), *_horizons()]
 
 
@@ -384,7 +384,7 @@ def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     import torch
 
-    from ._record import run
+    from ._record import step_through
     from ._to_torch import build
 
     groups = case.schedule if isinstance(case.schedule, ParamGroups) else [case.schedule]
@@ -397,7 +397,7 @@ def make(case: Case) -> Trace:
     metrics = case.metrics
     if metrics == "lr":
         metrics = (group["lr"] for group in itertools.cycle(optimizer.param_groups))
-    return run(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
+    return step_through(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
 
 
 def main() -> None:

@@ -12,9 +12,12 @@ Everything else follows: a lone schedule, one resumed at `last_epoch`, chains an
 derivatives.
 """
 
+import contextlib
+import contextvars
 import dataclasses
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
@@ -118,7 +121,7 @@ class Schedule(Value):
 
     def warn_if_replayed(self) -> None:
         """Tells the user what a missing `total_steps` costs."""
-        if self.horizon() is None and _phases.by_steps in self.plan()[0]:
+        if not _silent.get() and self.horizon() is None and _phases.by_steps in self.plan()[0]:
             warnings.warn(
                 f"`{type(self).__name__}` has no closed form here and steps from 0 at every call."
                 " Give it `total_steps=N`, and its rates are computed once.",
@@ -174,6 +177,19 @@ class Schedule(Value):
             f"Tried to step {count} times. `{type(self).__name__}` ends at step"
             f" {self.last_count()}: see the `total_steps` of its OneCycleLR."
         )
+
+
+_silent = contextvars.ContextVar("silent", default=False)
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Lets schedules be built without a word, in this thread alone."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def _caller_level() -> int:

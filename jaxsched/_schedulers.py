@@ -9,6 +9,7 @@ from ._plateau import ReduceLROnPlateau
 from ._value import Value
 
 COMPOSITES = (ChainedScheduler, SequentialLR)
+OF_FUNCTIONS = (LambdaLR, MultiplicativeLR)
 SCHEDULERS: tuple[type[Value], ...] = (
     LambdaLR, MultiplicativeLR, StepLR, MultiStepLR, ConstantLR, LinearLR, ExponentialLR,
     PolynomialLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, SWALR,

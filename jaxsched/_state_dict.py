@@ -16,10 +16,11 @@ from ._compose import ChainedScheduler, SequentialLR
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from ._cycles import CyclicLR, OneCycleLR
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from ._from_torch import Held, Unreadable, check_total_steps, plain, read
+from ._from_torch import read, require_total_steps
 from ._functions import LambdaLR, MultiplicativeLR
+from ._held import Held, Unreadable, plain, whole
 from ._plateau import ReduceLROnPlateau
-from ._schedulers import COMPOSITES, SCHEDULERS
+from ._schedulers import COMPOSITES, OF_FUNCTIONS, SCHEDULERS
 
 # The keys that tell a class from those below it.
 _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
@@ -41,7 +42,6 @@ _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (MultiplicativeLR, ("lr_lambdas",)),
 ]
 _KEYS = dict(_TELLTALES)
-_OF_FUNCTIONS = (LambdaLR, MultiplicativeLR)
 _NOT_COUNTING = (*COMPOSITES, ReduceLROnPlateau, CosineAnnealingWarmRestarts)
 _COUNTING = [cls for cls in SCHEDULERS if cls not in _NOT_COUNTING]
 _IN_GROUPS = {
@@ -89,7 +89,7 @@ def from_torch_state_dict(
     >>> from_torch_state_dict("StepLR", state_dict)
     StepLR(lr=0.1, step_size=30)
     """
-    check_total_steps("from_torch_state_dict", total_steps)
+    require_total_steps("from_torch_state_dict", total_steps)
     if not isinstance(state_dict, Mapping):
         raise TypeError(
             f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
@@ -99,12 +99,13 @@ def from_torch_state_dict(
         held = _held(cls_or_name, state_dict, given, "")
         given.check()
         groups = _groups(held, state_dict, optimizer_state_dict)
-        return read(held, groups, total_steps)
     except (KeyError, IndexError, AttributeError) as error:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
             f" lacks something: {type(error).__name__}: {error}"
         ) from error
+    try:
+        return read(held, groups, total_steps)
     except Unreadable as reason:
         hint = ""
         if any(leaf.cls is CyclicLR for leaf in held.leaves()):
@@ -173,7 +174,7 @@ def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: s
         keys += ("_step_count",)
     lacking = [key for key in keys if key not in state_dict]
     told = _named(state_dict)
-    if told is not cls and told not in _OF_FUNCTIONS and not lacking:
+    if told is not cls and told not in OF_FUNCTIONS and not lacking:
         raise ValueError(
             f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
             f" that of a {told.__name__ if told else 'scheduler of another class'}."
@@ -203,9 +204,11 @@ def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: s
                 for i, (part, d) in enumerate(zip(parts, dicts, strict=True))]  # fmt: skip
         return Held(cls, state, tuple(held))
     if cls is MultiStepLR:  # JSON has made strings of the keys.
-        counts = {_number(step): number for step, number in state["milestones"].items()}
-        state["milestones"] = Counter(counts)
-    if cls in (LambdaLR, MultiplicativeLR):
+        milestones = state["milestones"].items()
+        state["milestones"] = Counter(
+            {whole(float(m)) if isinstance(m, str) else m: number for m, number in milestones}
+        )
+    if cls in OF_FUNCTIONS:
         saved = state["lr_lambdas"]
         state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
     if cls is CyclicLR:
@@ -310,8 +313,3 @@ def _lacks(cls: type, name: str) -> str:
         f"`from_torch_state_dict(optimizer_state_dict=...)` must be given for a {cls.__name__}:"
         f" PyTorch keeps its `{name}` in the optimizer's groups. Pass `optimizer.state_dict()`."
     )
-
-
-def _number(step: Any) -> Any:
-    value = float(step)
-    return int(value) if value.is_integer() else value

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ._compose import ParamGroups
-from ._record import momentum_of
 from ._table import Table
-from ._to_torch import set_value
+from ._to_torch import momentum_in, set_value
 
 
 def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
@@ -38,7 +37,7 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
                 _step(twin, count)
             groups = twin.optimizer.param_groups
             rates.append([float(group["lr"]) for group in groups])
-            momenta.append([momentum_of(group) for group in groups])
+            momenta.append([momentum_in(group) for group in groups])
     shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
     if not np.allclose(rates[done], shown, rtol=1e-4, atol=1e-7 * np.abs(rates).max()):
         raise ValueError(_too_late(reason))
@@ -73,12 +72,14 @@ def _copy(scheduler: Any) -> Any:
     optimizer = scheduler.optimizer
     # Of the base class: an optimizer that wraps another may pass on its groups by a property.
     twin = object.__new__(torch.optim.Optimizer)
-    twin.__dict__ = {
-        "defaults": dict(optimizer.defaults),
-        "param_groups": [_without_params(group) for group in optimizer.param_groups],
-        "state": defaultdict(dict),
-    }
     try:
+        groups = [
+            {k: [] if k == "params" else copy.deepcopy(value) for k, value in group.items()}
+            for group in optimizer.param_groups
+        ]
+        vars(twin).update(
+            defaults=dict(optimizer.defaults), param_groups=groups, state=defaultdict(dict)
+        )
         return copy.deepcopy(scheduler, {id(optimizer): twin})
     except Exception as error:
         raise ValueError(
@@ -86,29 +87,37 @@ def _copy(scheduler: Any) -> Any:
         ) from error
 
 
-def _without_params(group: dict[str, Any]) -> dict[str, Any]:
-    return {k: [] if k == "params" else copy.deepcopy(value) for k, value in group.items()}
-
-
 @contextlib.contextmanager
 def _untouched(optimizer: Any) -> Iterator[None]:
-    """Puts the live optimizer back if the copy has reached it, and says so."""
-    before = [_without_params(group) for group in optimizer.param_groups]
+    """Puts the live optimizer's numbers back if the copy has reached it, and says so."""
+    before = [_numbers(group) for group in optimizer.param_groups]
+    reached = False
     try:
         yield
     finally:
-        after = [_without_params(group) for group in optimizer.param_groups]
-        reached = repr(after) != repr(before)
         for group, values in zip(optimizer.param_groups, before, strict=True):
-            for key in group.keys() - values.keys():
+            after = _numbers(group)
+            for key in after.keys() - values.keys():
                 del group[key]
-            for key in values.keys() - {"params"}:
-                set_value(group, key, values[key])
+            for key in values:
+                if repr(after.get(key)) != repr(values[key]):  # A NaN is itself.
+                    set_value(group, key, values[key])
+            reached = reached or repr(after) != repr(values)
     if reached:
         raise ValueError(
             "`from_torch(scheduler=...)` must reach its optimizer by its attributes alone, for a"
             " copy to be stepped: this one writes to the live optimizer from elsewhere."
         )
+
+
+def _numbers(group: dict[str, Any]) -> dict[str, Any]:
+    """What schedulers write into a group: rates, momenta and levels, tensors of one among them."""
+    values = {
+        key: value.item() if hasattr(value, "fill_") and value.numel() == 1 else value
+        for key, value in group.items()
+    }
+    plain = (bool, int, float, str, tuple, type(None))
+    return {key: value for key, value in values.items() if isinstance(value, plain)}
 
 
 def _rewind(twin: Any, done: int, reason: str) -> None:

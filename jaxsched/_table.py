@@ -13,7 +13,7 @@ from ._value import Int
 
 
 class Table(Schedule):
-    """Rates by count, the last one holding on; what `tabulate` returns."""
+    """Rates by count (and momenta, if they are known), the last ones holding on."""
 
     rates: "jax.Array | np.ndarray"
     momenta: "jax.Array | np.ndarray | None" = dataclasses.field(default=None, kw_only=True)
@@ -27,6 +27,8 @@ class Table(Schedule):
     def validate(self):
         if np.ndim(self.rates) < 1 or not np.size(self.rates):
             self.reject("rates", "a list of rates")
+        if self.momenta is not None and np.shape(self.momenta) != np.shape(self.rates):
+            self.reject("momenta", "as many as the rates")
 
     def __call__(self, count: Any) -> jax.Array:
         count = checked(self, count, None)

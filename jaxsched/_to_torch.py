@@ -5,13 +5,15 @@ PyTorch is imported inside these functions only.
 
 import contextlib
 import dataclasses
+import functools
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from ._compose import ChainedScheduler, ParamGroups, SequentialLR, singles
+from ._compose import ChainedScheduler, SequentialLR, groups_of, singles
 from ._cosine import SWALR
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
@@ -64,7 +66,7 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
         raise TypeError(
             f"`to_torch(optimizer=...)` must be a PyTorch optimizer, got {optimizer!r}."
         )
-    members = _members(schedule)
+    members = groups_of(schedule)
     if len(members) != len(optimizer.param_groups):
         raise ValueError(
             "`to_torch(schedule=...)` must have one schedule (in a ParamGroups) for each of the"
@@ -83,10 +85,6 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
             group.update(values)
             set_value(group, "lr", rate)
         raise
-
-
-def _members(schedule) -> list:
-    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
 
 
 def _check(schedule: Any) -> None:
@@ -146,7 +144,7 @@ def _check_alike(members: Sequence) -> None:
 
 def build(schedule, optimizer) -> Any:
     """`to_torch`, unchecked."""
-    members = _members(schedule)
+    members = groups_of(schedule)
     for group, member in zip(optimizer.param_groups, members, strict=True):
         group.pop("initial_lr", None)
         for name, value in _group_values(member).items():
@@ -233,26 +231,41 @@ def _plain(value: Any) -> Any:
     """What PyTorch can use: Python's own numbers, and functions that return them."""
     if hasattr(value, "dtype"):
         return np.asarray(value).tolist()
-    if callable(value):
-        with contextlib.suppress(Exception):  # A function may reject step 1, or divide by 0.
-            return OnHost(value) if isinstance(value(1), jax.Array) else value
+    if callable(value) and not _is_plain(value):
+        return _on_host(value)
     return value
 
 
-class OnHost:
-    """A function of the step that is written in JAX, for PyTorch: from an int to a float64."""
+def _is_plain(function: Callable) -> bool:
+    """Whether PyTorch can have a function as it is.
 
-    def __init__(self, function: Callable[[int], Any]):
-        self.function = function
+    It cannot save what JAX returns; and the attributes of a callable object it would save, and
+    write into when it loads them.
+    """
+    if not isinstance(function, types.FunctionType | types.MethodType | functools.partial):
+        return False
+    with contextlib.suppress(Exception):  # A function may reject step 1, or divide by 0.
+        return not isinstance(function(1), jax.Array)
+    return True
 
-    def __call__(self, step: int) -> float:
+
+def _on_host(function: Callable) -> Callable[[int], float]:
+    def on_host(step: int) -> float:
         with jax.enable_x64(True):
-            return float(self.function(step))
+            return float(function(step))
+
+    on_host.for_jax = function  # type: ignore[attr-defined]  # where `from_torch` finds it
+    return on_host
 
 
-def call_text(schedule) -> str:
+def momentum_in(group: dict[str, Any]) -> float:
+    """The momentum of one of an optimizer's groups: Adam's beta1, or 0 where there is none."""
+    return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
+
+
+def torch_call(schedule) -> str:
     """The PyTorch constructor call, as one would write it."""
-    return _call_text(_members(schedule))
+    return _call_text(groups_of(schedule))
 
 
 def _call_text(members: Sequence) -> str:

@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import json
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._compose import ParamGroups
+from ._compose import groups_of
 from ._config import from_config
 from ._expression import Expression
 from ._files import write
 from ._plateau import ReduceLROnPlateau
+from ._schedule import without_warnings
 
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "traces"
@@ -76,8 +76,7 @@ class Trace:
                 f"the trace of `{self.call}` does not say its schedule:"
                 " use `jaxsched.compare(schedule, trace)`"
             )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # A trace is as long as it is.
+        with without_warnings():  # A trace is as long as it is.
             return from_config(self.schedule)
 
     def save(self, path: "str | os.PathLike[str]") -> None:
@@ -295,7 +294,7 @@ def curves(schedule: Any, trace: Trace) -> list[Curve]:
 
 
 def _rates(schedule, trace: Trace) -> np.ndarray:
-    groups = list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
+    groups = groups_of(schedule)
     if trace.lr.ndim == 1 and len(groups) == 1:
         return rates_of(groups[0], trace)
     if trace.lr.ndim == 1 or trace.lr.shape[1] != len(groups):
@@ -307,13 +306,21 @@ def _rates(schedule, trace: Trace) -> np.ndarray:
 
 
 def _momenta(schedule, trace: Trace) -> np.ndarray:
-    groups = list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
-    if not all(hasattr(type(group), "momentum") for group in groups):
+    momenta = [momentum_of(group) for group in groups_of(schedule)]
+    if any(momentum is None for momentum in momenta):
         raise ValueError(
             f"`compare(schedule=...)` must have a momentum, as the trace has, got {schedule!r}."
         )
-    columns = [at_counts(group.momentum, trace.counts) for group in groups]
+    columns = [at_counts(momentum, trace.counts) for momentum in momenta]
     return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
+
+
+def momentum_of(schedule: Any) -> Any:
+    """The momentum's own schedule, or None where there is none or it is not cycled."""
+    try:
+        return schedule.momentum
+    except (AttributeError, ValueError):
+        return None
 
 
 def rates_of(schedule, trace: Trace) -> np.ndarray:

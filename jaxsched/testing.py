@@ -15,8 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._compose import ParamGroups
-from ._record import check, run
+from ._compose import groups_of
+from ._record import check_arguments, step_through
 from ._trace import Curve, Trace, curves
 
 
@@ -35,7 +35,7 @@ def assert_matches_torch(
         `torch.optim.SGD` with a parameter group for each of the schedule's, at its `lr` (1.0
         where it has none), and a momentum of 0.9. A scheduler on an optimizer of its own is
         fine too.
-      num_steps: the number of counts to compare, from 0 up.
+      num_steps: the number of counts to compare, a positive int: 0, ..., `num_steps` - 1.
       metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
 
     The momentum is compared too where `schedule` is a CyclicLR or OneCycleLR.
@@ -61,9 +61,9 @@ def assert_matches_torch(
         )
     scheduler = build(_optimizer(schedule))
     metrics = None if metrics is None else [float(metric) for metric in metrics]
-    check("assert_matches_torch", scheduler, num_steps, metrics)
-    trace = run(scheduler, num_steps, metrics, momentum=True)
-    cycles = [m.cycle_momentum for m in _members(schedule) if hasattr(m, "cycle_momentum")]
+    check_arguments("assert_matches_torch", scheduler, num_steps, metrics)
+    trace = step_through(scheduler, num_steps, metrics, momentum=True)
+    cycles = [m.cycle_momentum for m in groups_of(schedule) if hasattr(m, "cycle_momentum")]
     if not all(cycles) and np.ptp(np.asarray(trace.momentum), axis=0).any():
         raise AssertionError(
             f"{schedule!r} has `cycle_momentum=False`, and PyTorch's {trace.call} moves it."
@@ -106,13 +106,9 @@ def _optimizer(schedule: Any) -> Any:
     except ImportError as error:
         raise ImportError("`assert_matches_torch` steps real PyTorch: pip install torch") from error
     groups = [
-        {"params": [torch.zeros(1)], "lr": _initial_rate(member)} for member in _members(schedule)
+        {"params": [torch.zeros(1)], "lr": _initial_rate(member)} for member in groups_of(schedule)
     ]
     return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
-
-
-def _members(schedule: Any) -> list[Any]:
-    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
 
 
 def _initial_rate(schedule: Any) -> float:

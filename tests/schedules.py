@@ -1,7 +1,10 @@
 """One schedule of each kind, for the tests that hold for all of them."""
 
+import numpy as np
+
 import jaxsched as js
 from jaxsched._expression import Expression
+from jaxsched._table import Table
 
 
 class InverseSquareRoot(js.Schedule):
@@ -60,5 +63,8 @@ DERIVED = {
     "per_epoch": js.per_epoch(EXPONENTIAL, 3),
     "momentum": js.OneCycleLR(LR, 60).momentum,
     "table": js.tabulate(EXPONENTIAL, 40),
+    "table-in-a-sequence": js.SequentialLR(
+        [Table(np.linspace(LR, 0.0, 40), momenta=np.linspace(0.9, 0.8, 40)), EXPONENTIAL], [7]
+    ),
 }
 SCHEDULES = SINGLES | DERIVED

@@ -294,7 +294,8 @@ def test_momentum_without_cycle_momentum(schedule):
 
 
 @pytest.mark.parametrize("function", [lambda e: max(0, 1 - e / 100), lambda e: 0.5 if e < 30 else 0.1,
-                                      lambda e: [1.0, 0.5][e], lambda e: np.sin(e), lambda e: float(e)])  # fmt: skip
+                                      lambda e: [1.0, 0.5][e], lambda e: np.sin(e), lambda e: float(e),
+                                      lambda e: 0.5 if jnp.sin(e) > 0 else 0.1])  # fmt: skip
 def test_a_function_that_cannot_be_traced(function):
     for schedule in (js.LambdaLR(LR, function), js.CyclicLR(0.1, 0.2, 3, scale_fn=function)):
         with pytest.raises(TypeError, match=r"cannot be traced.*`total_steps=N`"):
@@ -313,6 +314,15 @@ def test_a_function_that_jax_would_misread(function, message):
             schedule(3)
     tabulated = js.LambdaLR(1.0, function, total_steps=70)
     np.testing.assert_array_equal(tabulated(np.arange(70)), np.float32([*map(function, range(70))]))
+
+
+def test_a_function_is_sampled_wherever_jax_computes():
+    with jax.disable_jit():
+        assert float(js.LambdaLR(1.0, lambda e: 0.5 if e < 3 else 0.25)(4)) == 0.25
+    schedule, count = js.LambdaLR(1.0, lambda e: 0.5**e), jnp.int32(3)
+    compiled = jax.jit(lambda count: schedule(count))
+    with jax.transfer_guard("disallow"):
+        assert compiled(count).shape == ()
 
 
 def test_a_function_that_cannot_be_traced_is_tabulated():

@@ -1,5 +1,6 @@
 """`to_torch`: schedules as live PyTorch schedulers, and both back again."""
 
+import io
 import warnings
 
 import jax
@@ -18,6 +19,7 @@ from schedules import LR, SINGLES, InverseSquareRoot
 
 import jaxsched as js
 from jaxsched._compose import singles
+from jaxsched._expression import Expression
 from jaxsched._recordings import cases
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
@@ -144,6 +146,18 @@ def test_a_function_written_in_jax_works_in_pytorch_to_the_last_bit():
 
     assert type(rate) is float
     assert rate == ours == pytest.approx(LR * 0.9**9, rel=1e-15)
+    assert js.from_torch(scheduler) == schedule
+
+
+def test_loading_a_checkpoint_does_not_reach_our_functions():
+    schedule = js.LambdaLR(LR, Expression("0.9 ** step"))
+    scheduler = js.to_torch(schedule, optimizer_for(None))
+    other = js.to_torch(js.LambdaLR(LR, Expression("0.5 ** step")), optimizer_for(None))
+    file = io.BytesIO()
+    torch.save(other.state_dict(), file)
+    scheduler.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+
+    assert schedule.lr_lambda == Expression("0.9 ** step")
     assert js.from_torch(scheduler) == schedule
 
 

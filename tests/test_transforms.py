@@ -405,7 +405,7 @@ def test_hash_and_repr(name):
     schedule = SCHEDULES[name]
 
     assert hash(schedule) == hash(copy.deepcopy(schedule))
-    if name != "own":
+    if name not in ("own", "table-in-a-sequence"):
         scope = vars(js) | {"decay": decay, "Expression": js._config.Expression}
         assert eval(repr(schedule), scope) == schedule
 

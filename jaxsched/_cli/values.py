@@ -6,13 +6,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._compose import ParamGroups
+from .._compose import ParamGroups, groups_of
 from .._expression import Expression
 from .._phases import by_steps
 from .._plateau import ReduceLROnPlateau
 from .._schedule import Schedule
 from .._table import PerEpoch
-from .._trace import Trace, at_counts, rates_of
+from .._trace import Trace, at_counts, momentum_of, rates_of
 from .._value import evolve
 
 MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
@@ -24,10 +24,6 @@ class Values:
 
     lr: np.ndarray
     momentum: np.ndarray | None
-
-
-def groups_of(schedule: Any) -> list[Any]:
-    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]
 
 
 def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool) -> list[Values]:
@@ -79,13 +75,6 @@ def _values(schedule: Any, counts: np.ndarray, metrics: Expression | None) -> Va
         return Values(lr, None if momentum is None else at_counts(momentum, counts))
     except (ArithmeticError, TypeError) as error:  # of a function of the step
         raise ValueError(f"`{type(schedule).__name__}` has no rate: {error}") from error
-
-
-def momentum_of(schedule: Any) -> Schedule | None:
-    try:
-        return schedule.momentum
-    except (AttributeError, ValueError):  # It has none, or does not cycle it.
-        return None
 
 
 def has_plateau(schedule: Any) -> bool:
