@@ -121,6 +121,12 @@ def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> A
     return members[0] if number == 1 else ParamGroups(members)
 
 
+def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
+    """What the schedules seem to be, unchecked."""
+    readers = [_Group(held, group, i, None) for i, group in enumerate(groups)]
+    return ParamGroups([reader.plain() for reader in readers])
+
+
 class _Group:
     """What a scheduler does to one of the optimizer's parameter groups."""
 
@@ -134,7 +140,7 @@ class _Group:
 
     def schedule(self) -> Any:
         if self.held.cls is ReduceLROnPlateau:
-            return ReduceLROnPlateau(self.shown, **arguments(self.held, self.group, self.index))
+            return self.plain()
         count = steps_done(self.held)
         if self.total_steps is not None and count >= self.total_steps:
             raise ValueError(
@@ -155,11 +161,19 @@ class _Group:
             found.warn_if_replayed()
         return found
 
+    def plain(self) -> Any:
+        """A schedule that began at the initial rate, its parts built in the order listed."""
+        if self.held.cls is ReduceLROnPlateau:
+            return ReduceLROnPlateau(self.shown, **arguments(self.held, self.group, self.index))
+        return self._build(self.held, self._initial_rate())
+
+    def _initial_rate(self) -> float | None:
+        leaves = (leaf for leaf in self.held.leaves() if leaf.cls not in (CyclicLR, OneCycleLR))
+        return next((base_of(leaf, self.index) for leaf in leaves), None)
+
     def _guesses(self, count: Any) -> Iterator[Any]:
         """Schedules of what is held, the likeliest first; `lr` is not held, and a guess."""
-        lr = next((base_of(leaf, self.index) for leaf in self.held.leaves()
-                   if leaf.cls not in (CyclicLR, OneCycleLR)), None)  # fmt: skip
-        plain = self._build(self.held, lr)
+        lr, plain = self._initial_rate(), self.plain()
         yield plain
         if lr is None:
             return

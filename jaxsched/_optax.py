@@ -65,7 +65,8 @@ def fast_forward(opt_state: Any, count: int) -> Any:
     """The same optimizer state with every step count set, so that training resumes at `count`.
 
     Args:
-      opt_state: any Optax state; the moments in it stay as they are.
+      opt_state: any Optax state; the moments in it stay as they are. (Adam's bias correction goes
+        by the count: it takes moments that are still empty for full ones.)
       count: the number of updates that are to have been made, from 0 up.
 
     Returns:

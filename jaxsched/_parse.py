@@ -106,6 +106,8 @@ class _Reader:
         for index, item in enumerate(node.args):
             key = names[index] if index < len(names) else ""
             places[key] = item
+            if isinstance(item, ast.Name) and item.id in _OPTIMIZERS and "lr" not in names:
+                raise self.source.error_at(item, f"leave `{item.id}` out: {name} takes no rate")
             positional.append(self.argument(key, item))
         for keyword in node.keywords:
             if keyword.arg is None:

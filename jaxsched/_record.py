@@ -12,10 +12,10 @@ import numpy as np
 from ._compose import ParamGroups
 from ._config import to_config
 from ._expression import Expression
-from ._from_torch import read
+from ._from_torch import as_read, read
 from ._held import look, steps_done
 from ._schedule import without_warnings
-from ._to_torch import momentum_in, torch_call
+from ._to_torch import momentum_in, the_torch, torch_call
 from ._trace import Trace
 
 
@@ -46,10 +46,7 @@ def check_arguments(
     name: str, scheduler: Any, num_steps: Any, metrics: Sequence[float] | None
 ) -> None:
     """Raises where `step_through` cannot do what function `name` was asked to."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(f"`{name}` steps real PyTorch: pip install torch") from error
+    torch = the_torch(name)
     if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
         raise TypeError(f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.")
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
@@ -75,6 +72,15 @@ def _schedule(scheduler, num_steps: int) -> Any:
                 return read(held, groups, num_steps)
     except Exception:  # A trace is worth having without it.
         return None
+
+
+def call_of(scheduler) -> str:
+    """PyTorch's constructor call, as far as it can be read back."""
+    try:
+        with without_warnings():
+            return torch_call(as_read(look(scheduler), scheduler.optimizer.param_groups))
+    except Exception:
+        return f"{type(scheduler).__name__}(...)"
 
 
 def step_through(
@@ -108,7 +114,7 @@ def step_through(
     shape = rates.shape if len(groups) > 1 else rates.shape[:1]
     return Trace(
         torch=torch.__version__.split("+")[0],
-        call=f"{type(scheduler).__name__}(...)" if schedule is None else torch_call(schedule),
+        call=call_of(scheduler) if schedule is None else torch_call(schedule),
         optimizer=type(scheduler.optimizer).__name__,
         counts=kept,
         lr=rates.reshape(shape),

@@ -22,6 +22,16 @@ from ._schedulers import COMPOSITES, SCHEDULERS
 from ._value import known, same
 
 
+def the_torch(name: str) -> Any:
+    """PyTorch, which function `name` cannot do without."""
+    try:
+        import torch
+    except ImportError as error:
+        # Any other way to ask for it may bring gigabytes of CUDA, or another version.
+        raise ImportError(f"`{name}` runs real PyTorch: pip install torch==2.13.0") from error
+    return torch
+
+
 def scheduler_class(cls: type) -> type:
     """PyTorch's class of the same name."""
     from torch.optim import lr_scheduler, swa_utils
@@ -61,7 +71,9 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
     try:
         import torch
     except ImportError as error:
-        raise ImportError("`to_torch` builds a PyTorch scheduler: pip install torch") from error
+        raise ImportError(
+            "`to_torch` builds a PyTorch scheduler: pip install torch==2.13.0"
+        ) from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"`to_torch(optimizer=...)` must be a PyTorch optimizer, got {optimizer!r}."

@@ -73,8 +73,9 @@ class Trace:
         """The schedule of this trace; a ValueError where it holds a Python function."""
         if self.schedule is None:
             raise ValueError(
-                f"the trace of `{self.call}` does not say its schedule:"
-                " use `jaxsched.compare(schedule, trace)`"
+                f"the trace of `{self.call}` does not say its schedule, as it was recorded in the"
+                " middle of a run or holds a Python function: use `jaxsched.compare(schedule,"
+                " trace)`"
             )
         with without_warnings():  # A trace is as long as it is.
             return from_config(self.schedule)

@@ -12,12 +12,15 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import jax
 import numpy as np
 
 from ._compose import groups_of
-from ._record import check_arguments, step_through
+from ._record import call_of, check_arguments, step_through
+from ._schedule import Schedule
+from ._table import PerEpoch
 from ._trace import Curve, Trace, curves
+
+__all__ = ["assert_matches_torch", "assert_matches_trace"]
 
 
 def assert_matches_torch(
@@ -25,6 +28,8 @@ def assert_matches_torch(
     build: Callable[[Any], Any],
     num_steps: int,
     metrics: Iterable[float] | None = None,
+    *,
+    lr: float | None = None,
 ) -> None:
     """Steps live PyTorch, and fails where `schedule` has another rate or momentum.
 
@@ -32,11 +37,12 @@ def assert_matches_torch(
       schedule: a schedule, any function of the count that takes arrays (an Optax schedule), a
         ParamGroups for several parameter groups, or a ReduceLROnPlateau.
       build: takes an optimizer and returns the PyTorch scheduler. The optimizer is
-        `torch.optim.SGD` with a parameter group for each of the schedule's, at its `lr` (1.0
-        where it has none), and a momentum of 0.9. A scheduler on an optimizer of its own is
-        fine too.
+        `torch.optim.SGD` with a parameter group for each of the schedule's, and a momentum of
+        0.9. A scheduler on an optimizer of its own is fine too.
       num_steps: the number of counts to compare, a positive int: 0, ..., `num_steps` - 1.
       metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
+      lr: the optimizer's rate, by default the `lr` of the schedule; give it where the schedule
+        has none, as an Optax schedule, or 1.0 is taken.
 
     The momentum is compared too where `schedule` is a CyclicLR or OneCycleLR.
 
@@ -59,10 +65,13 @@ def assert_matches_torch(
         raise TypeError(
             f"`assert_matches_torch(build=...)` must be a function of an optimizer, got {build!r}."
         )
-    scheduler = build(_optimizer(schedule))
+    __tracebackhide__ = True  # pytest shows the caller's line and the message.
+    scheduler = build(_optimizer(schedule, lr))
     metrics = None if metrics is None else [float(metric) for metric in metrics]
     check_arguments("assert_matches_torch", scheduler, num_steps, metrics)
+    call = call_of(scheduler)
     trace = step_through(scheduler, num_steps, metrics, momentum=True)
+    trace = dataclasses.replace(trace, call=call)
     cycles = [m.cycle_momentum for m in groups_of(schedule) if hasattr(m, "cycle_momentum")]
     if not all(cycles) and np.ptp(np.asarray(trace.momentum), axis=0).any():
         raise AssertionError(
@@ -90,31 +99,38 @@ def assert_matches_trace(schedule: Any, trace: Trace) -> None:
     >>> assert_matches_trace(jaxsched.ExponentialLR(0.1, gamma=0.6), trace)
     Traceback (most recent call last):
       ...
-    AssertionError: ExponentialLR(lr=0.1, gamma=0.6) differs from PyTorch 2.13.0's
-    ExponentialLR(optimizer, gamma=0.5) at 2 of 3 steps, in float32.
-      first at step 1: lr 0.06, PyTorch 0.05, 2.68e+06 ULP apart
-      worst at step 2: lr 0.036, PyTorch 0.025, 5.91e+06 ULP apart
+    AssertionError: differs from PyTorch at step 1: lr 0.06, PyTorch 0.05 (20 %, 2.68e+06 ULP)
+      worst at step 2: lr 0.036, PyTorch 0.025 (44 %, 5.91e+06 ULP)
+      at 2 of 3 steps in all, in float32
+      jaxsched: ExponentialLR(lr=0.1, gamma=0.6)
+      PyTorch 2.13.0: ExponentialLR(optimizer, gamma=0.5)
     """
+    __tracebackhide__ = True
     wrong = [curve for curve in curves(schedule, trace) if not curve.ok.all()]
     if wrong:
         raise AssertionError("\n".join(_message(schedule, trace, curve) for curve in wrong))
 
 
-def _optimizer(schedule: Any) -> Any:
+def _optimizer(schedule: Any, lr: float | None) -> Any:
     try:
         import torch
     except ImportError as error:
-        raise ImportError("`assert_matches_torch` steps real PyTorch: pip install torch") from error
+        raise ImportError(
+            "`assert_matches_torch` steps real PyTorch: pip install torch==2.13.0"
+        ) from error
     groups = [
-        {"params": [torch.zeros(1)], "lr": _initial_rate(member)} for member in groups_of(schedule)
+        {"params": [torch.zeros(1)], "lr": _initial_rate(member) if lr is None else lr}
+        for member in groups_of(schedule)
     ]
     return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
 
 
 def _initial_rate(schedule: Any) -> float:
-    carried = schedule.carried() if hasattr(schedule, "carried") else None
+    if isinstance(schedule, PerEpoch):
+        return _initial_rate(schedule.schedule)
+    carried = schedule.carried() if isinstance(schedule, Schedule) else None
     lr = carried[0] if carried else getattr(schedule, "lr", 1.0)
-    return float(np.asarray(lr)) if jax.numpy.ndim(lr) == 0 else 1.0
+    return 1.0 if isinstance(lr, Schedule) or np.ndim(lr) else float(np.asarray(lr))
 
 
 def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
@@ -123,16 +139,19 @@ def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
     first = np.unravel_index(np.argmax(~curve.ok), curve.ok.shape)
     worst = np.unravel_index(np.argmax(np.where(curve.ok, -1.0, error)), error.shape)
     return (
-        f"{schedule!r} differs from PyTorch {trace.torch}'s {trace.call} at {np.sum(wrong)} of"
-        f" {len(trace.counts)} steps, in {curve.ours.dtype}.\n"
-        f"  first at {_place(trace, curve, first)}\n"
-        f"  worst at {_place(trace, curve, worst)}"
+        f"differs from PyTorch at {_place(trace, curve, first)}\n"
+        f"  worst at {_place(trace, curve, worst)}\n"
+        f"  at {np.sum(wrong)} of {len(trace.counts)} steps in all, in {curve.ours.dtype}\n"
+        f"  jaxsched: {schedule!r}\n"
+        f"  PyTorch {trace.torch}: {trace.call}"
     )
 
 
 def _place(trace: Trace, curve: Curve, index: tuple) -> str:
     group = f" of group {index[1]}" if len(index) > 1 else ""
+    ours, torch = curve.ours[index], curve.torch[index]
+    relative = f"{100 * abs(float(ours) - torch) / abs(torch):.2g} %, " if torch else ""
     return (
-        f"step {trace.counts[index[0]]}{group}: {curve.what} {curve.ours[index]!s},"
-        f" PyTorch {curve.torch[index]!s}, {curve.ulp[index]:.3g} ULP apart"
+        f"step {trace.counts[index[0]]}{group}: {curve.what} {ours!s}, PyTorch {torch!s}"
+        f" ({relative}{curve.ulp[index]:.3g} ULP)"
     )

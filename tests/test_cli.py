@@ -146,7 +146,7 @@ def test_what_cannot_be_done_is_one_message(command, message, here, jaxsched):
     ("plot 'StepLR(0.1, 3)'", "plotext", "pip install 'jaxsched[plot]'"),
     ("plot 'StepLR(0.1, 3)' -o a.png", "matplotlib", "pip install 'jaxsched[plot]'"),
     ("report -o a.html", "jinja2", "pip install 'jaxsched[report]'"),
-    ("record 'StepLR(0.1, 3)' --steps 3 -o a.json", "torch", "pip install torch"),
+    ("record 'StepLR(0.1, 3)' --steps 3 -o a.json", "torch", "pip install torch==2.13.0"),
 ])  # fmt: skip
 def test_a_missing_extra_is_named(command, module, extra, here, jaxsched, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)

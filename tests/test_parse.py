@@ -238,7 +238,7 @@ def check_reads_or_refuses(text):
 
 # --- schedules to texts ---
 
-UNWRITABLE = ("LambdaLR", "MultiplicativeLR", "CyclicLR-function", "chain-overwritten", "own", "momentum", "table")  # fmt: skip
+UNWRITABLE = ("LambdaLR", "MultiplicativeLR", "CyclicLR-function", "chain-overwritten", "own", "momentum", "table", "table-in-a-sequence")  # fmt: skip
 WRITABLE = {name: schedule for name, schedule in SCHEDULES.items() if name not in UNWRITABLE}
 
 

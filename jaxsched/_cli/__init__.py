@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, RuntimeError) as error:  # of JAX: no such device
         return _fail(" ".join(str(error).split()))
 
 

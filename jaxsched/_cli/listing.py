@@ -25,7 +25,8 @@ def run(options: Any) -> int:
 
     table = Table(
         show_lines=True,
-        caption="Where PyTorch takes the optimizer, jaxsched takes the learning rate."
+        caption="Where PyTorch takes the optimizer, jaxsched takes the learning rate (four have"
+        " rates of their own, and take none)."
         " In brackets: what PyTorch does not have.",
     )
     table.add_column("PyTorch", ratio=1, overflow="fold")

@@ -22,7 +22,10 @@ def add(commands) -> None:
     add_schedule(parser)
     add_steps(parser, None)
     parser.add_argument(
-        "--optimizer", choices=("SGD", "Adam"), default="SGD", help="whose rate it is (default SGD)"
+        "--optimizer",
+        choices=("SGD", "Adam", "AdamW"),
+        default="SGD",
+        help="whose rate it is (default SGD)",
     )
     add_metrics(parser)
     parser.add_argument(
@@ -51,11 +54,9 @@ def _record(schedule: Any, steps: int, metrics: Any, optimizer: str) -> Any:
     import numpy as np
 
     from .._recordings import Case, make
+    from .._to_torch import the_torch
 
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise ImportError("`record` steps real PyTorch: pip install torch") from None
+    the_torch("record")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
