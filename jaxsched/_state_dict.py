@@ -42,7 +42,7 @@ _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (MultiplicativeLR, ("lr_lambdas",)),
 ]
 _KEYS = dict(_TELLTALES)
-_NOT_COUNTING = (*COMPOSITES, ReduceLROnPlateau, CosineAnnealingWarmRestarts)
+_NOT_COUNTING = (*COMPOSITES, ReduceLROnPlateau)
 _COUNTING = [cls for cls in SCHEDULERS if cls not in _NOT_COUNTING]
 _IN_GROUPS = {
     OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
@@ -163,47 +163,68 @@ def _with_attributes(function: Callable, saved: Any) -> Callable:
 
 
 def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: str) -> Held:
+    """A scheduler as its dict tells; `named` is its class, or a list of that and its parts'."""
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
         named, *parts = named
     cls = _class(named)
-    keys = _KEYS[cls] + (() if cls in (ReduceLROnPlateau, *COMPOSITES) else ("base_lrs",))
-    if cls not in COMPOSITES:
-        keys += ("last_epoch",)
-    if cls in _COUNTING:
-        keys += ("_step_count",)
-    lacking = [key for key in keys if key not in state_dict]
-    told = _named(state_dict)
-    if told is not cls and told not in OF_FUNCTIONS and not lacking:
+    _check(cls, state_dict)
+    if cls in COMPOSITES:
+        return Held(cls, dict(state_dict), _parts(parts, state_dict["_schedulers"], given, place))
+    if parts:
         raise ValueError(
-            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
-            f" that of a {told.__name__ if told else 'scheduler of another class'}."
+            f"`from_torch_state_dict(cls_or_name=...)` must name a {cls.__name__} alone, as it has"
+            f" no parts, got {[named, *parts]!r}."
         )
+    return Held(cls, _completed(cls, state_dict, given, place))
+
+
+def _check(cls: type, state_dict: Mapping[str, Any]) -> None:
+    """Raises unless the dict is one of that class."""
+    keys = _KEYS[cls]
+    keys += () if cls in COMPOSITES else ("last_epoch",)
+    keys += ("base_lrs", "_step_count") if cls in _COUNTING else ()
+    lacking = [key for key in keys if key not in state_dict]
     if lacking:
         raise ValueError(
             f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
             f" `{lacking[0]}`, got one with {sorted(map(str, state_dict))}."
         )
+    told = _named(state_dict)
+    if told is not cls and told not in OF_FUNCTIONS:
+        raise ValueError(
+            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
+            f" that of a {told.__name__ if told else 'scheduler of another class'}."
+        )
+    kinds = {"last_epoch": int | float, "_step_count": int, "base_lrs": list | tuple}
+    for key, kind in kinds.items():
+        if key in state_dict and not isinstance(plain(state_dict[key]), kind):
+            raise ValueError(
+                f"`from_torch_state_dict(state_dict=...)` must hold a {_KINDS[key]} as `{key}`, got"
+                f" {state_dict[key]!r}."
+            )
+
+
+_KINDS = {"last_epoch": "number", "_step_count": "number", "base_lrs": "list"}
+
+
+def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Held, ...]:
+    """The parts of a composition, whose classes are told or show in what they hold."""
+    places = [f"{place}schedulers_{index}_" for index in range(len(dicts))]
+    named = named or [_told(state, given, at) for state, at in zip(dicts, places, strict=True)]
+    if len(named) != len(dicts):
+        raise ValueError(
+            f"`from_torch_state_dict(cls_or_name=...)` must name {len(dicts)} parts, got"
+            f" {len(named)}."
+        )
+    each = zip(named, dicts, places, strict=True)
+    return tuple(_held(part, state, given, at) for part, state, at in each)
+
+
+def _completed(cls: type, state_dict: Mapping, given: _Functions, place: str) -> dict[str, Any]:
+    """The attributes of a single scheduler, with its functions, and JSON's strings made numbers."""
     state = dict(state_dict)
-    for key in ("last_epoch", "_step_count"):
-        if key in state and not isinstance(plain(state[key]), int | float):
-            raise ValueError(
-                f"`from_torch_state_dict(state_dict=...)` must hold a number as `{key}`, got"
-                f" {state[key]!r}."
-            )
-    if cls in COMPOSITES:
-        dicts = state["_schedulers"]
-        parts = parts or [_told(part, given, f"{place}schedulers_{i}_")
-                          for i, part in enumerate(dicts)]  # fmt: skip
-        if len(parts) != len(dicts):
-            raise ValueError(
-                f"`from_torch_state_dict(cls_or_name=...)` must name {len(dicts)} parts of the"
-                f" {cls.__name__}, got {len(parts)}."
-            )
-        held = [_held(part, d, given, f"{place}schedulers_{i}_")
-                for i, (part, d) in enumerate(zip(parts, dicts, strict=True))]  # fmt: skip
-        return Held(cls, state, tuple(held))
-    if cls is MultiStepLR:  # JSON has made strings of the keys.
+    if cls is MultiStepLR:
         milestones = state["milestones"].items()
         state["milestones"] = Counter(
             {whole(float(m)) if isinstance(m, str) else m: number for m, number in milestones}
@@ -213,7 +234,7 @@ def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: s
         state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
     if cls is CyclicLR:
         state["_scale_fn_custom"] = _scale_fn(state, given, place)
-    return Held(cls, state)
+    return state
 
 
 def _class(named: Any) -> type:

@@ -204,11 +204,13 @@ def test_the_dict_of_another_class(name, other):
         js.from_torch_state_dict(other, SCHEDULERS[name](sgd()).state_dict())
 
 
-@pytest.mark.parametrize("key, value", [("last_epoch", "5"), ("_step_count", None)])
+@pytest.mark.parametrize(
+    "key, value", [("last_epoch", "5"), ("_step_count", None), ("base_lrs", None)]
+)
 def test_a_damaged_dict(key, value):
     state = SCHEDULERS["StepLR"](sgd()).state_dict()
 
-    with pytest.raises(ValueError, match=f"must hold a number as `{key}`, got {value!r}"):
+    with pytest.raises(ValueError, match=f"must hold a .* as `{key}`, got {value!r}"):
         js.from_torch_state_dict("StepLR", state | {key: value})
     del state[key]
     with pytest.raises(ValueError, match=f"which has `{key}`"):
@@ -239,8 +241,13 @@ def test_groups_that_are_not_the_optimizers():
 def test_numbers_of_parts():
     state = SCHEDULERS["SequentialLR"](sgd()).state_dict()
 
-    with pytest.raises(ValueError, match="must name 2 parts of the SequentialLR, got 1"):
+    with pytest.raises(ValueError, match="must name 2 parts, got 1"):
         js.from_torch_state_dict(["SequentialLR", "LinearLR"], state)
+
+
+def test_parts_of_what_has_none():
+    with pytest.raises(ValueError, match="must name a StepLR alone"):
+        js.from_torch_state_dict(["StepLR", "LinearLR"], SCHEDULERS["StepLR"](sgd()).state_dict())
 
 
 def test_the_rate_is_the_optimizers():
