@@ -39,6 +39,28 @@ def rates(schedule, num_steps, metrics=None, optimizer="SGD", exact=False):
     return np.array(rows)
 
 
+def sgd(*rates, **options):
+    """An optimizer with a parameter group for each rate, by default one at 0.1."""
+    groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in rates or (0.1,)]
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, **options)
+
+
+def step(scheduler, number):
+    for _ in range(number):
+        scheduler.step()
+    return scheduler
+
+
+def history(scheduler, num_steps):
+    """What a live PyTorch scheduler shows from now on, shape (steps, groups)."""
+    rows = []
+    for count in range(num_steps):
+        if count:
+            scheduler.step()
+        rows.append([float(group["lr"]) for group in scheduler.optimizer.param_groups])
+    return np.array(rows)
+
+
 def assert_close(schedule, expected):
     """The schedule's rates are PyTorch's `expected` ones from count 0 on, in both precisions."""
     trace = Trace(torch.__version__, "scheduler", "SGD", np.arange(len(expected)), expected)

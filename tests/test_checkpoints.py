@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from test_from_torch import METRICS, SCHEDULERS, sgd, step
+from oracle import sgd, step
+from test_from_torch import METRICS, SCHEDULERS
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import SWALR
 

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from oracle import assert_close
+from oracle import assert_close, history, sgd, step
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import SWALR
 
@@ -21,29 +21,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning"
 STEPS = 30
 
 
-def sgd(*rates, **options):
-    groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in rates or (0.1,)]
-    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, **options)
-
-
-def step(scheduler, number):
-    for _ in range(number):
-        scheduler.step()
-
-
-def rates(scheduler, num_steps):
-    """What PyTorch shows from now on, shape (steps, groups)."""
-    rows = []
-    for count in range(num_steps):
-        if count:
-            scheduler.step()
-        rows.append([float(group["lr"]) for group in scheduler.optimizer.param_groups])
-    return np.array(rows)
-
-
 def check(build, *rates_of_groups, total_steps=None, steps=STEPS, warns=False):
     """Converts the scheduler when it is fresh and again on its way: PyTorch's rates throughout."""
-    expected = rates(build(sgd(*rates_of_groups)), steps)
+    expected = history(build(sgd(*rates_of_groups)), steps)
     converted = []
     for done in (0, 1, 7, steps - 1):
         scheduler = build(sgd(*rates_of_groups))
@@ -250,7 +230,7 @@ def test_a_rate_set_by_hand_goes_on_from_there():
     step(scheduler, 5)
     scheduler.optimizer.param_groups[0]["lr"] = 0.04
     schedule = js.from_torch(scheduler)
-    expected = rates(scheduler, 10)[:, 0]
+    expected = history(scheduler, 10)[:, 0]
 
     np.testing.assert_allclose(schedule(np.arange(5, 15)), expected, rtol=1e-7)
 
@@ -277,7 +257,7 @@ def test_a_built_order_that_no_composition_of_ours_has():
     with pytest.raises(ValueError, match=r"built in another order than listed.*total_steps=N"):
         js.from_torch(build(sgd()))
     table = js.from_torch(build(sgd()), total_steps=STEPS)
-    assert_close(table, rates(build(sgd()), STEPS)[:, 0])
+    assert_close(table, history(build(sgd()), STEPS)[:, 0])
 
 
 def test_a_rate_set_a_little_by_hand():
@@ -341,7 +321,7 @@ def test_restarts_resumed_in_a_later_cycle(last_epoch):
     schedule = js.from_torch(scheduler)
     now = scheduler.last_epoch - schedule.last_epoch - 1
 
-    np.testing.assert_allclose(schedule(now + np.arange(9)), rates(scheduler, 9)[:, 0], rtol=1e-7)
+    np.testing.assert_allclose(schedule(now + np.arange(9)), history(scheduler, 9)[:, 0], rtol=1e-7)
 
 
 def test_a_fractional_epoch():
@@ -524,13 +504,13 @@ def test_a_users_class_is_stepped_on_a_copy(build):
         before = copy.deepcopy(scheduler.state_dict()) if not hasattr(scheduler, "after") else None
         table = js.from_torch(scheduler, total_steps=STEPS)
         assert before is None or before == scheduler.state_dict()
-        expected = rates(scheduler, STEPS)
+        expected = history(scheduler, STEPS)
 
         assert_close(table, expected if len(groups) > 1 else expected[:, 0])
 
 
 def test_a_users_class_that_has_been_stepped_is_put_back():
-    expected = rates(InverseSquareRoot(sgd()), STEPS)[:, 0]
+    expected = history(InverseSquareRoot(sgd()), STEPS)[:, 0]
     scheduler = InverseSquareRoot(sgd())
     step(scheduler, 12)
 
@@ -587,7 +567,7 @@ def test_a_wrapped_optimizer_stays_as_it_is():
     table = js.from_torch(scheduler, total_steps=STEPS)
 
     assert scheduler.optimizer.param_groups[0]["lr"] == 0.1
-    assert_close(table, rates(scheduler, STEPS)[:, 0])
+    assert_close(table, history(scheduler, STEPS)[:, 0])
 
 
 def test_what_a_group_holds_beside_numbers_stays_where_it_is():
@@ -629,7 +609,7 @@ def test_the_same_scheduler_twice_in_a_chain():
 
     with pytest.raises(ValueError, match="holds one and the same scheduler twice"):
         js.from_torch(build(sgd()))
-    assert_close(js.from_torch(build(sgd()), STEPS), rates(build(sgd()), STEPS)[:, 0])
+    assert_close(js.from_torch(build(sgd()), STEPS), history(build(sgd()), STEPS)[:, 0])
 
 
 def test_threads_leave_the_warnings_as_they_were():

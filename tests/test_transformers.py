@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from oracle import assert_close
+from oracle import assert_close, history, sgd, step
 from transformers import SchedulerType, optimization
 
 import jaxsched as js
@@ -64,29 +64,10 @@ FUNCTIONS = [
 ]  # fmt: skip
 
 
-def sgd(*rates):
-    return torch.optim.SGD([{"params": [torch.zeros(1)], "lr": lr} for lr in rates], lr=0.1)
-
-
-def step(scheduler, number):
-    for _ in range(number):
-        scheduler.step()
-    return scheduler
-
-
-def rates(scheduler):
-    rows = []
-    for count in range(STEPS):
-        if count:
-            scheduler.step()
-        rows.append([group["lr"] for group in scheduler.optimizer.param_groups])
-    return np.array(rows)
-
-
 def check(build):
     """Fresh, in the warm-up, behind it, at the end: one schedule, and PyTorch's rates."""
     for groups in ((0.1,), (0.1, 0.03)):
-        expected = rates(build(sgd(*groups)))
+        expected = history(build(sgd(*groups)), STEPS)
         fresh = js.from_torch(build(sgd(*groups)), total_steps=STEPS)
         assert_close(fresh, expected if len(groups) > 1 else expected[:, 0])
         for done in (1, 12, STEPS - 1):
@@ -121,7 +102,7 @@ def test_without_total_steps(name):
     scheduler = by_name(name)(sgd(0.1))
 
     if name == SchedulerType.CONSTANT:
-        assert_close(js.from_torch(scheduler), rates(scheduler)[:, 0])
+        assert_close(js.from_torch(scheduler), history(scheduler, STEPS)[:, 0])
     else:
         with pytest.raises(TypeError, match=r"cannot be traced by JAX.*Give `total_steps=N`"):
             js.from_torch(scheduler)
@@ -142,7 +123,7 @@ def test_resumed_from_a_checkpoint():
     second = build(sgd(0.1))
     second.load_state_dict(first.state_dict())
     second.optimizer.load_state_dict(first.optimizer.state_dict())
-    expected = rates(build(sgd(0.1)))[:, 0]
+    expected = history(build(sgd(0.1)), STEPS)[:, 0]
 
     assert_close(js.from_torch(second, total_steps=STEPS), expected)
     read = js.from_torch_state_dict(
@@ -157,7 +138,7 @@ def test_a_last_epoch():
     scheduler = optimization.get_linear_schedule_with_warmup(optimizer, 5, 30, last_epoch=9)
     schedule = js.from_torch(scheduler, total_steps=STEPS)
 
-    assert_close(schedule, rates(scheduler)[:, 0])
+    assert_close(schedule, history(scheduler, STEPS)[:, 0])
 
 
 # --- by a metric ---
