@@ -296,4 +296,5 @@ def _call_text(members: Sequence) -> str:
 def _text(value) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_text, value))}]"
+    value = getattr(value, "for_jax", value)
     return f"lambda step: {value.text}" if isinstance(value, Expression) else repr(value)
