@@ -164,7 +164,7 @@ def _one_cycle(state: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _strategy(state: dict[str, Any]) -> str:
-    """OneCycleLR's `anneal_strategy`; before PyTorch 2.1 its checkpoints held the function."""
+    """OneCycleLR's `anneal_strategy`; old checkpoints hold the function."""
     if "_anneal_func_type" in state:
         return state["_anneal_func_type"]
     return state["anneal_func"].__name__.removeprefix("_annealing_")

@@ -86,7 +86,10 @@ def call_of(scheduler) -> str:
 def step_through(
     scheduler, num_steps: int, metrics=None, counts=None, *, schedule=None, momentum=None
 ) -> Trace:
-    """Steps a scheduler that `schedule` describes, and keeps all counts or those at `counts`."""
+    """Steps a scheduler that `schedule` describes, and keeps all counts or those at `counts`.
+
+    The momentum is kept if `momentum` says so, by default if `schedule` cycles it.
+    """
     import torch
 
     groups = scheduler.optimizer.param_groups

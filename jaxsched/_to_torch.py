@@ -68,12 +68,7 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
     >>> scheduler.get_last_lr(), jaxsched.from_torch(scheduler)  # doctest: +SKIP
     ([0.1], StepLR(lr=0.1, step_size=30))
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            "`to_torch` builds a PyTorch scheduler: pip install torch==2.13.0"
-        ) from error
+    torch = the_torch("to_torch")
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"`to_torch(optimizer=...)` must be a PyTorch optimizer, got {optimizer!r}."
@@ -277,15 +272,15 @@ def momentum_in(group: dict[str, Any]) -> float:
 
 def torch_call(schedule) -> str:
     """The PyTorch constructor call, as one would write it."""
-    return _call_text(groups_of(schedule))
+    return _torch_call(groups_of(schedule))
 
 
-def _call_text(members: Sequence) -> str:
+def _torch_call(members: Sequence) -> str:
     first = members[0]
     name = type(first).__name__
     if isinstance(first, COMPOSITES):
         columns = zip(*[member.schedulers for member in members], strict=True)
-        parts = f"[{', '.join(map(_call_text, columns))}]"
+        parts = f"[{', '.join(map(_torch_call, columns))}]"
         if isinstance(first, ChainedScheduler):
             return f"{name}({parts})"
         return f"{name}(optimizer, {parts}, milestones={list(first.milestones)})"

@@ -1,11 +1,13 @@
-"""Parity with PyTorch as a test of your own: two assertions.
+"""Parity with PyTorch as a test of your own: two assertions, and pytest shows what differs.
 
-import jaxsched.testing, torch
+    import jaxsched.testing, torch
 
-def test_the_recipe():
-    jaxsched.testing.assert_matches_torch(
-        my_schedule, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 30), 100
-    )
+    def test_the_recipe():
+        jaxsched.testing.assert_matches_torch(
+            my_schedule, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 30), 100
+        )
+
+A schedule can be held to live PyTorch, or to a recorded run where PyTorch is not installed.
 """
 
 import dataclasses
@@ -18,6 +20,7 @@ from ._compose import groups_of
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
 from ._table import PerEpoch
+from ._to_torch import the_torch
 from ._trace import Curve, Trace, curves
 
 __all__ = ["assert_matches_torch", "assert_matches_trace"]
@@ -112,12 +115,7 @@ def assert_matches_trace(schedule: Any, trace: Trace) -> None:
 
 
 def _optimizer(schedule: Any, lr: float | None) -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            "`assert_matches_torch` steps real PyTorch: pip install torch==2.13.0"
-        ) from error
+    torch = the_torch("assert_matches_torch")
     groups = [
         {"params": [torch.zeros(1)], "lr": _initial_rate(member) if lr is None else lr}
         for member in groups_of(schedule)

@@ -34,13 +34,16 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
+    from .._compose import groups_of, singles
     from .._files import check_writable
-    from .._parse import call_text, parse
+    from .._parse import parse
+    from .._table import PerEpoch
     from .output import plural
     from .values import metrics_of, within
 
     schedule = parse(options.schedule)
-    if "per_epoch(" in call_text(schedule):
+    parts = [part for group in groups_of(schedule) for part in singles(group)]
+    if any(isinstance(part, PerEpoch) for part in parts):
         raise ValueError("per_epoch is jaxsched's own: record the schedule inside")
     metrics = metrics_of(schedule, options.metrics, options.steps - 1)
     check_writable(options.output)
