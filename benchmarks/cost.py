@@ -1,11 +1,8 @@
-"""What a schedule costs: eager calls, a jitted Adam step, trace and compile, import, a whole curve.
+"""What a schedule costs: eager calls, Adam steps, compilation, whole curves, far steps, import."""
 
-python benchmarks/cost.py     # ratios against Optax and (if installed) PyTorch, in one run
-"""
-
+import copy
+import functools
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -15,153 +12,212 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from rich.console import Console
-from rich.table import Table
+import torch
+from results import Row, timed
+from schedulers import Case, cases, composites
+from timing import alternate, interleaved, seconds
 
 import jaxsched as js
 
-ROUNDS = 15
-
-# (name, ours, Optax's nearest)
-PAIRS = [
-    ("ExponentialLR", js.ExponentialLR(0.1, 0.9), optax.exponential_decay(0.1, 1, 0.9)),
-    ("StepLR", js.StepLR(0.1, 30), optax.exponential_decay(0.1, 30, 0.1, staircase=True)),
-    ("CosineAnnealingLR", js.CosineAnnealingLR(0.1, 100), optax.cosine_decay_schedule(0.1, 100)),
-    ("PolynomialLR", js.PolynomialLR(0.1, 100, 2.0), optax.polynomial_schedule(0.1, 0.0, 2.0, 100)),
-    ("OneCycleLR", js.OneCycleLR(0.1, 10_000), optax.cosine_onecycle_schedule(10_000, 0.1)),
-    (
-        "SequentialLR",
-        js.SequentialLR([js.LinearLR(0.1, 0.1, 1.0, 5), js.CosineAnnealingLR(0.1, 95)], [5]),
-        optax.join_schedules(
-            [optax.linear_schedule(0.01, 0.1, 5), optax.cosine_decay_schedule(0.1, 95)], [5]
-        ),
-    ),
-]
+ADAM = "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "SequentialLR"
+CURVES = "ExponentialLR", "CosineAnnealingLR", "SequentialLR"
+FAR = "ExponentialLR", "CosineAnnealingWarmRestarts", "CyclicLR", "SequentialLR"
 
 
-def sequences(parts: int):
-    """A sequence of many exponential decays, ours and Optax's."""
-    gammas, milestones = np.linspace(0.9, 0.99, parts).tolist(), list(range(10, 10 * parts, 10))
-    return (
-        f"SequentialLR of {parts} parts",
-        js.SequentialLR([js.ExponentialLR(0.1, gamma) for gamma in gammas], milestones),
-        optax.join_schedules([optax.exponential_decay(0.1, 1, g) for g in gammas], milestones),
-    )
+def named(names: tuple[str, ...], steps: int = 20_000) -> list[Case]:
+    return [case for case in cases(steps) if case.name in names]
 
 
-def median(*functions, repeat: int) -> list[float]:
-    """Median seconds per call of each function, in interleaved rounds after a warm-up."""
-    for function in functions:
-        jax.block_until_ready(function())
-    times = [[] for _ in functions]
-    for _ in range(ROUNDS):
-        for function, rounds in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            for _ in range(repeat):
-                result = function()
-            jax.block_until_ready(result)
-            rounds.append((time.perf_counter() - start) / repeat)
-    return [statistics.median(rounds) for rounds in times]
+def eager(quick: bool) -> list[Row]:
+    rounds, repeat = (1, 1) if quick else (21, 100)
+    counts = {"a Python int": 3, "a JAX array": jnp.int32(3)}
+    rows = []
+    for case in cases():
+        pairs = {"an update": updates(case)} if case.is_plateau else {}
+        for kind, count in {} if case.is_plateau else counts.items():
+            schedules = case.ours, case.nearest()
+            pairs[kind] = [functools.partial(schedule, count) for schedule in schedules]
+        for kind, pair in pairs.items():
+            times = interleaved(*pair, rounds=rounds, repeat=repeat)
+            rows.append(timed(f"{case.name}, {kind}", against(case), *times, "µs", target=1.0))
+    return rows
 
 
-def adam_step(schedule, parameters: int):
-    params = jnp.zeros(parameters)
-    grads = jnp.ones(parameters)
-    optimizer = optax.adam(schedule)
-    state = jax.jit(optimizer.init)(params)
+def against(case: Case) -> str:
+    return f"`{case.optax}`"
 
-    @jax.jit
-    def step(grads, state):
+
+def updates(case: Case) -> list:
+    """A plateau's update with a loss, ours and Optax's."""
+    theirs, loss, rate = case.nearest(), jnp.float32(0.5), jnp.float32(0.1)
+    state, optax_state = case.ours.init(), theirs.init(rate)
+    return [
+        lambda: case.ours.update(state, value=loss),
+        lambda: theirs.update(rate, optax_state, value=loss),
+    ]
+
+
+def adam(quick: bool) -> list[Row]:
+    large = 1000 if quick else 10_000_000
+    rows = adam_rows(large, 1.02, *((1, 1) if quick else (61, 1)))
+    rows += adam_rows(100, None, *((1, 1) if quick else (41, 200)))
+    if jax.default_backend() == "gpu" and not quick:
+        return rows + adam_rows(100_000_000, 1.02, 41, 5)
+    for case in named(ADAM):
+        for other, target in (("a constant rate", 1.02), (against(case), None)):
+            what = f"{case.name}, 100,000,000 parameters (on a GPU)"
+            rows.append(Row(what, other, None, None, "ms", target=target))
+    return rows
+
+
+def adam_rows(parameters: int, target: float | None, rounds: int, repeat: int) -> list[Row]:
+    rows = []
+    for case in named(ADAM):
+        steps = [adam_step(rate, parameters) for rate in (case.ours, 0.1, case.nearest())]
+        ours, constant, nearest = interleaved(*steps, rounds=rounds, repeat=repeat)
+        gpu = " (on a GPU)" if parameters == 100_000_000 else ""
+        what = f"{case.name}, {parameters:,} parameters{gpu}"
+        rows.append(timed(what, "a constant rate", ours, constant, "ms", target=target))
+        rows.append(timed(what, against(case), ours, nearest, "ms"))
+    return rows
+
+
+def adam_step(rate, parameters: int):
+    """A jitted step that goes on from where the last one was."""
+    optimizer = optax.adam(rate)
+    params, grads = jnp.zeros(parameters), jnp.full(parameters, 1e-3)
+    carry = [(params, jax.jit(optimizer.init)(params))]
+
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(params, state, grads):
         updates, state = optimizer.update(grads, state)
-        return updates, state
+        return optax.apply_updates(params, updates), state
 
-    return lambda: step(grads, state)
+    def run():
+        carry.append(step(*carry.pop(), grads))
+        return carry[0]
+
+    return run
 
 
-def compile_time(schedule) -> float:
+def compilation(quick: bool) -> list[Row]:
+    jax.config.update("jax_enable_compilation_cache", False)
+    rounds, sizes = (1, (2, 3)) if quick else (9, (2, 10, 100))
+    rows = []
+    for case in cases(200) if quick else cases():
+        if case.is_plateau:
+            pair = [functools.partial(compile_seconds, update, (0.1, 0.5)) for update in jittable(case)]
+        else:
+            pair = [functools.partial(compile_seconds, s, (0,)) for s in (case.ours, case.nearest())]
+        times = alternate(*pair, rounds=rounds)
+        rows.append(timed(case.name, against(case), *times, "ms", target=1.0))
+    for parts in sizes:
+        ours, join = composites(parts)
+        for name, schedule in ours.items():
+            pair = [functools.partial(compile_seconds, s, (0,)) for s in (schedule, join)]
+            times = alternate(*pair, rounds=rounds)
+            what = f"{name} of {parts} parts"
+            rows.append(timed(what, "`join_schedules` of as many", *times, "ms", target=1.0))
+    return rows + growth(quick, sizes)
+
+
+def jittable(case: Case) -> list:
+    """A plateau's update as a function of the rate and the loss, ours and Optax's."""
+    theirs = case.nearest()
+    return [
+        lambda rate, loss: case.ours(case.ours.update(case.ours.init(), value=loss)),
+        lambda rate, loss: theirs.update(rate, theirs.init(rate), value=loss)[0],
+    ]
+
+
+def compile_seconds(function, arguments: tuple) -> float:
+    """From a function, or a schedule just built, to a compiled program."""
+    function = copy.copy(function)  # without what a schedule remembers of earlier calls
+    shapes = [jax.ShapeDtypeStruct((), jnp.asarray(x).dtype) for x in arguments]
     jax.clear_caches()
     start = time.perf_counter()
-    jax.jit(lambda count: schedule(count)).lower(jnp.int32(3)).compile()
+    jax.jit(lambda *arguments: function(*arguments)).lower(*shapes).compile()
     return time.perf_counter() - start
 
 
-def import_time(module: str) -> float:
-    code = (
-        "import jax, optax, time; start = time.perf_counter();"
-        f"import {module}; print(time.perf_counter() - start)"
-    )
-    run = [sys.executable, "-c", code]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # as users have it: compiled once
-    return statistics.median(float(subprocess.check_output(run, env=environment)) for _ in range(7))
+def growth(quick: bool, sizes: tuple[int, ...]) -> list[Row]:
+    """What one step costs of a composition of few and of many parts."""
+    rounds, repeat, scanned = (1, 1, 10) if quick else (41, 200, 10_000)
+    few, *_, many = sizes
+    (small, _), (large, join) = composites(few), composites(many)
+    count, rows = jnp.int32(7), []
+
+    def call(schedule):
+        return functools.partial(jax.jit(lambda t: schedule(t)), count)
+
+    def scan(schedule):
+        def add(total, t):
+            return total + schedule(t), None
+
+        counts = jnp.arange(scanned, dtype=jnp.int32)
+        return functools.partial(jax.jit(lambda t: jax.lax.scan(add, 0.0, t)[0]), counts)
+
+    for name, schedule in large.items():
+        runs = call(schedule), call(small[name]), call(join)
+        ours, fewer, joined = interleaved(*runs, rounds=rounds, repeat=repeat)
+        what = f"a jitted call, {name} of {many} parts"
+        rows.append(timed(what, f"of {few} parts", ours, fewer, "µs", target=1.5))
+        rows.append(timed(what, f"`join_schedules` of {many}", ours, joined, "µs"))
+        runs = scan(schedule), scan(small[name]), scan(join)
+        ours, fewer, joined = np.divide(interleaved(*runs, rounds=rounds), scanned)
+        what = f"a step inside a scan, {name} of {many} parts"
+        rows.append(timed(what, f"of {few} parts", ours, fewer, "µs", target=5))
+        rows.append(timed(what, f"`join_schedules` of {many}", ours, joined, "µs"))
+    return rows
 
 
-def torch_curve(steps: int) -> float:
-    import torch
+def curve(quick: bool) -> list[Row]:
+    rounds, steps = (1, 200) if quick else (3, 1_000_000)
+    rows = []
+    for case in named(CURVES, steps):
+        pair = (
+            functools.partial(seconds, lambda s=case.ours: s(np.arange(steps)), 5),
+            functools.partial(seconds, lambda s=case.ours: stepped(s, steps)),
+        )
+        times = alternate(*pair, rounds=rounds)
+        what = f"{case.name}, {steps:,} steps"
+        rows.append(timed(what, "PyTorch, stepping", *times, "s", faster=True, target=200))
+    rounds, repeat = (1, 1) if quick else (41, 200)
+    for case in named(FAR):
+        calls = [functools.partial(case.ours, count) for count in (2_000_000_000, 3)]
+        times = interleaved(*calls, rounds=rounds, repeat=repeat)
+        rows.append(timed(f"{case.name}, step 2e9", "its step 3", *times, "µs", target=1.05))
+    return rows
 
+
+def stepped(schedule: js.Schedule, steps: int) -> np.ndarray:
+    """PyTorch's way to a curve."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        start = time.perf_counter()
+        warnings.simplefilter("ignore")  # The optimizer makes no steps here.
+        scheduler = js.to_torch(schedule, optimizer)
+        rates = []
         for _ in range(steps):
+            rates.append(optimizer.param_groups[0]["lr"])
             scheduler.step()
-    return time.perf_counter() - start
+    return np.array(rates)
 
 
-def main() -> None:
-    console = Console(width=100)
-    table = Table("", "jaxsched", "Optax", "ratio", title="one eager call, microseconds")
-    for name, ours, theirs in PAIRS:
-        a, b = median(lambda s=ours: s(3), lambda s=theirs: s(3), repeat=300)
-        table.add_row(name, f"{a * 1e6:.0f}", f"{b * 1e6:.0f}", f"{a / b:.2f}")
-    console.print(table)
+def imports(quick: bool) -> list[Row]:
+    pair = [
+        functools.partial(import_seconds, "import jax, optax", "import jaxsched"),
+        functools.partial(import_seconds, "pass", "import jax, optax"),
+    ]
+    times = alternate(*pair, rounds=1 if quick else 9, warm_up=not quick)
+    what, other = "`import jaxsched` after jax and optax", "`import jax, optax`"
+    return [timed(what, other, *times, "ms", target=50, of_ours=True)]
 
-    table = Table("", "jaxsched", "constant", "ratio", title="jitted Adam step, milliseconds")
-    for parameters in (100, 10_000_000):
-        for name, ours, _ in (PAIRS[0], PAIRS[-1]):
-            repeat = 300 if parameters == 100 else 3
-            ours_step, constant = adam_step(ours, parameters), adam_step(0.1, parameters)
-            a, b = median(ours_step, constant, repeat=repeat)
-            name = f"{name}, {parameters:,} parameters"
-            table.add_row(name, f"{a * 1e3:.3f}", f"{b * 1e3:.3f}", f"{a / b:.2f}")
-    console.print(table)
 
-    table = Table("", "jaxsched", "Optax", "ratio", title="trace and compile, milliseconds")
-    for name, ours, theirs in [*PAIRS, sequences(2), sequences(100)]:
-        times = [(compile_time(ours), compile_time(theirs)) for _ in range(5)]
-        a, b = (statistics.median(column) for column in zip(*times, strict=True))
-        table.add_row(name, f"{a * 1e3:.0f}", f"{b * 1e3:.0f}", f"{a / b:.2f}")
-    console.print(table)
-
-    table = Table("", "jaxsched", "Optax", "ratio", title="one jitted call, microseconds")
-    count = jnp.int32(7)
-    for name, ours, theirs in (sequences(2), sequences(100)):
-        calls = [jax.jit(lambda t, s=s: s(t)) for s in (ours, theirs)]
-        a, b = median(*[lambda call=call: call(count) for call in calls], repeat=300)
-        table.add_row(name, f"{a * 1e6:.0f}", f"{b * 1e6:.0f}", f"{a / b:.2f}")
-    console.print(table)
-
-    schedule = js.CosineAnnealingLR(0.1, 1_000_000)
-    near, far = median(lambda: schedule(3), lambda: schedule(2_000_000_000), repeat=300)
-    console.print(f"step 2e9 against step 3: {far / near:.2f}x")
-    console.print(
-        f"import jaxsched, on top of jax and optax: {import_time('jaxsched') * 1e3:.0f} ms"
+def import_seconds(before: str, statement: str) -> float:
+    """What an import takes in a new process, modules already compiled to bytecode."""
+    code = (
+        f"{before}\nimport time\nstart = time.perf_counter()\n{statement}\n"
+        "print(time.perf_counter() - start)"
     )
-    try:
-        steps = 1_000_000
-        stepping = torch_curve(steps)
-        [ours] = median(lambda: schedule(np.arange(steps)), repeat=1)
-        console.print(
-            f"a curve of {steps:,} steps: {stepping / ours:.0f}x faster than PyTorch steps"
-        )
-    except ImportError:
-        console.print("a whole curve against PyTorch: torch is not installed")
-    device = jax.devices()[0]
-    console.print(
-        f"{platform.machine()}, {device.platform} ({device.device_kind}), Python"
-        f" {platform.python_version()}, jax {jax.__version__}, optax {optax.__version__}"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    return float(subprocess.check_output([sys.executable, "-c", code], env=environment))

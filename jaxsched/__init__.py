@@ -25,6 +25,7 @@ from ._optax import fast_forward as fast_forward
 from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from ._record import record as record
 from ._schedule import Schedule as Schedule
+from ._stack import stack as stack
 from ._state_dict import from_torch_state_dict as from_torch_state_dict
 from ._table import per_epoch as per_epoch
 from ._table import tabulate as tabulate

@@ -61,7 +61,7 @@ class _Constant:
     """A NumPy array, compared by value."""
 
     def __init__(self, array: np.ndarray):
-        self.array = array
+        self.array = own(array)
         self.key = (array.dtype, array.shape, array.tobytes())
 
     def __eq__(self, other):
@@ -84,7 +84,7 @@ def _prepare(schedule) -> _Prepared:
     plan, stand_in = schedule.plan()
     leaves, treedef = jax.tree.flatten(stand_in)
     if all(map(known, leaves)) or stand_in is not schedule:
-        exact: list[np.ndarray] = [np.asarray(x, _wide(x)) for x in leaves]
+        exact: list[np.ndarray] = [np.array(x, wide(x)) for x in leaves]
         static = _Static(treedef, plan)
         rounded: dict[Any, _Static] = {
             dtype: static._replace(dtype=dtype) for dtype in (np.float32, np.float64)
@@ -111,7 +111,17 @@ def _fixed(leaf):
     return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
 
 
-def _wide(x) -> type:
+def own(array: np.ndarray) -> np.ndarray:
+    """A view that no one else has.
+
+    jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
+    outside of x64 it still takes for 32 bits wide inside.
+    """
+    return array.view()
+
+
+def wide(x) -> type:
+    """The type in which a number is exact."""
     return np.int64 if jnp.issubdtype(jnp.result_type(x), jnp.integer) else np.float64
 
 
@@ -129,8 +139,8 @@ def _run(static: _Static, leaves, count):
         return rate(*leaves, count)
 
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        leaves = [jax.lax.convert_element_type(x, _wide(x)) for x in leaves]
-        count = jax.lax.convert_element_type(count, _wide(count))
+        leaves = [jax.lax.convert_element_type(x, wide(x)) for x in leaves]
+        count = jax.lax.convert_element_type(count, wide(count))
         flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
         shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
         return shaped if static.dtype is None else _round(shaped, static.dtype)
@@ -170,7 +180,7 @@ def with_count(tree, count):
     def vary(leaf):
         if jnp.ndim(leaf):
             return leaf
-        leaf = jnp.asarray(leaf, _wide(leaf))
+        leaf = jnp.asarray(leaf, wide(leaf))
         return (leaf.astype(np.float64) + 0.0 * count).astype(leaf.dtype)
 
     return jax.tree.map(vary, tree)
@@ -181,7 +191,7 @@ def _differentiable(static: _Static, arrays, count):
     with jax.enable_x64(True):
         rest = iter(arrays)
         exact = [x.array if isinstance(x, _Constant) else x for x in static.fixed]
-        leaves = [next(rest) if x is None else np.asarray(x, _wide(x)) for x in exact]
+        leaves = [next(rest) if x is None else np.asarray(x, wide(x)) for x in exact]
         count = count if static.exact_count is None else static.exact_count.array
         return _run(static._replace(exact_count=None), leaves, count)
 
@@ -221,7 +231,7 @@ def checked(schedule, count, last_count: int | None):
         raise TypeError(f"`{name}(...)(count)` takes an integer step count, got {count!r}.")
     traced = isinstance(count, jax.core.Tracer)
     if not isinstance(count, jax.Array):
-        count = np.asarray(count)
+        count = own(np.asarray(count))
     fractional = jnp.issubdtype(count.dtype, jnp.floating)
     if not (fractional and schedule.fractional) and not jnp.issubdtype(count.dtype, jnp.integer):
         raise TypeError(

@@ -12,6 +12,7 @@ import pytest
 from schedules import LR, SCHEDULES, SINGLES, decay
 
 import jaxsched as js
+from jaxsched._table import Table
 
 COUNTS = np.arange(20)
 
@@ -73,6 +74,19 @@ def test_any_integer_dtype(schedule, dtype):
     expected = schedule(COUNTS)
 
     np.testing.assert_array_equal(schedule(jnp.asarray(COUNTS, dtype)), expected)
+
+
+def test_arrays_that_a_jitted_function_holds():
+    """jax 0.10 takes those for 32 bits wide from then on, unless it is handed a view of them."""
+    counts, rates = np.arange(45), np.linspace(0.1, 0.0, 45)
+    holder = jax.jit(
+        lambda: [jax.lax.map(lambda y: y + 1, jnp.asarray(x)) for x in (counts, rates)]
+    )
+    holder()
+    tabulated = js.SequentialLR([Table(rates), SCHEDULES["ExponentialLR"]], [7])
+
+    for schedule in (SCHEDULES["StepLR"], tabulated):
+        np.testing.assert_array_equal(schedule(counts), schedule(np.arange(45)))
 
 
 def test_any_shape(schedule):
