@@ -10,7 +10,10 @@ class Affine(NamedTuple):
     b: Any
 
     def __call__(self, rate):
-        return self.b if self.overwrites else self.a * rate + self.b
+        if self.overwrites:
+            return self.b
+        scaled = self.a * rate
+        return scaled if isinstance(self.b, int) and self.b == 0 else scaled + self.b
 
     def after(self, earlier: "Affine") -> "Affine":
         if self.overwrites or earlier is IDENTITY:

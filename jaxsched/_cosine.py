@@ -1,8 +1,8 @@
 """Clock to cosine: CosineAnnealingLR, its warm restarts, and SWALR's approach to a fixed rate."""
 
-import jax.numpy as jnp
 import numpy as np
 
+from . import _numbers as xp
 from ._affine import IDENTITY, Affine
 from ._schedule import Single
 from ._value import Float, Int, Number, static
@@ -53,10 +53,14 @@ class CosineAnnealingLR(Single):
         # a trough PyTorch adds the first piece of a new wave to whatever the rate then is.
         trough = self.last_trough(t)
         crossed = trough >= s
-        shrink = self.height(t) / self.height(jnp.where(crossed, trough + 1, s))
-        shrink = jnp.where(t == s, 1.0, jnp.where(trough > s, 0.0, shrink))
-        wave = jnp.where(crossed, (self.base - self.eta_min) * self.height(t), 0.0)
+        shrink = xp.over(self.height(t), self.height(xp.where(crossed, trough + 1, s)))
+        shrink = xp.where(t == s, 1.0, xp.where(trough > s, 0.0, shrink))
+        wave = xp.where(crossed, (self.base - self.eta_min) * self.height(t), 0.0)
         return Affine(shrink, self.eta_min * (1.0 - shrink) + wave)
+
+    def whole_curve(self, t):
+        """The rate at clock `t`, if it was the initial one at 0."""
+        return self.eta_min + (self.base - self.eta_min) * self.height(t)
 
     def start(self, t) -> Affine:
         return IDENTITY
@@ -65,14 +69,14 @@ class CosineAnnealingLR(Single):
         return Affine(0, self.base)
 
     def height(self, t):
-        return (1.0 + jnp.cos(jnp.pi * t / self.T_max)) / 2.0
+        return (1.0 + xp.cos(xp.over(xp.pi * t, self.T_max))) / 2.0
 
     def last_trough(self, t):
         """The last clock reading before `t` at a trough; troughs at broken readings never come."""
-        half = jnp.abs(jnp.asarray(self.T_max, jnp.float64))
-        trough = half + 2.0 * half * jnp.floor((t - 1 - half) / (2.0 * half))
-        met = (half == jnp.floor(half)) & jnp.isfinite(half)
-        return jnp.where(met, trough, -jnp.inf)
+        half = abs(xp.floating(self.T_max))
+        trough = half + 2.0 * half * xp.floor(xp.over(t - 1 - half, 2.0 * half))
+        met = (half == xp.floor(half)) & (half < xp.inf)
+        return xp.where(met, trough, -xp.inf)
 
 
 class CosineAnnealingWarmRestarts(Single):
@@ -133,28 +137,28 @@ class CosineAnnealingWarmRestarts(Single):
     def curve(self, t):
         begun = self.last_epoch + 1
         wrapped = begun >= self.T_0
-        first = jnp.where(wrapped, self.T_0 * self.T_mult, self.T_0)
-        since = t - begun + jnp.where(wrapped, begun % self.T_0, begun)
+        first = xp.where(wrapped, self.T_0 * self.T_mult, self.T_0)
+        since = t - begun + xp.where(wrapped, begun % self.T_0, begun)
         current, length = self.cycle(since, first)
-        height = (1.0 + jnp.cos(jnp.pi * current / length)) / 2.0
+        height = (1.0 + xp.cos(xp.over(xp.pi * current, length))) / 2.0
         return self.eta_min + (self.base - self.eta_min) * height
 
     def cycle(self, t, first):
         """Steps since the last restart and length of the cycle, `t` steps into the first."""
 
         def begin(n):
-            return first * jnp.round(
-                (growth**n - 1.0) / jnp.where(growth == 1.0, 1.0, growth - 1.0)
+            return first * xp.round(
+                xp.over(growth**n - 1.0, xp.where(growth == 1.0, 1.0, growth - 1.0))
             )
 
-        growth = jnp.asarray(self.T_mult, jnp.float64)
-        n = jnp.floor(jnp.log1p(t * (growth - 1.0) / first) / jnp.log(growth))
-        n = jnp.where(growth == 1.0, 0.0, n)
+        growth = xp.floating(self.T_mult)
+        n = xp.floor(xp.over(xp.log1p(xp.over(t * (growth - 1.0), first)), xp.log(growth)))
+        n = xp.where(growth == 1.0, 0.0, n)
         # The logarithm may be off by its last bit, and then n by one cycle.
         n = n - (t < begin(n)) + (t >= begin(n + 1.0))
-        length = first * jnp.round(growth**n)
+        length = first * xp.round(growth**n)
         steady = growth == 1.0
-        return jnp.where(steady, t % first, t - begin(n)), jnp.where(steady, first, length)
+        return xp.where(steady, t % first, t - begin(n)), xp.where(steady, first, length)
 
 
 class SWALR(Single):
@@ -213,14 +217,12 @@ class SWALR(Single):
 
     def steps(self, s, t) -> Affine:
         # Once it has arrived, PyTorch sets the rate anew at every step.
-        shrink = jnp.where(self.left(s) == 0.0, 0.0, self.left(t) / self.left(s))
-        shrink = jnp.where(t == s, 1.0, shrink)
+        shrink = xp.where(self.left(s) == 0.0, 0.0, xp.over(self.left(t), self.left(s)))
+        shrink = xp.where(t == s, 1.0, shrink)
         return Affine(shrink, self.swa_lr * (1.0 - shrink))
 
     def left(self, t):
         """The share of the way that is still to go."""
-        way = jnp.clip(t / jnp.maximum(self.anneal_epochs, 1), 0.0, 1.0)
-        way = jnp.where((self.anneal_epochs == 0) & (t >= 0), 1.0, way)
-        return (
-            1.0 - way if self.anneal_strategy == "linear" else (1.0 + jnp.cos(jnp.pi * way)) / 2.0
-        )
+        way = xp.clip(xp.over(t, xp.maximum(self.anneal_epochs, 1)), 0.0, 1.0)
+        way = xp.where((self.anneal_epochs == 0) & (t >= 0), 1.0, way)
+        return 1.0 - way if self.anneal_strategy == "linear" else (1.0 + xp.cos(xp.pi * way)) / 2.0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import power_of
+from . import _numbers as xp
 from ._functions import call, check_function, check_total_steps, tabulated_within
 from ._schedule import Schedule
 from ._value import Float, Int, Number, evolve, known, static
@@ -154,14 +154,15 @@ class CyclicLR(_Cycling):
     def _swing(self, base, top, t):
         up, total = self._sizes()
         ratio = up / total
-        cycle = jnp.floor(1 + t / total)
-        x = 1.0 + t / total - cycle
-        height = jnp.where(x <= ratio, x / ratio, (x - 1) / (ratio - 1))
+        cycles = xp.over(t, total)
+        cycle = xp.floor(1 + cycles)
+        x = 1.0 + cycles - cycle
+        height = xp.where(x <= ratio, xp.over(x, ratio), xp.over(x - 1, ratio - 1))
         return (top - base) * height * self._scale(cycle, t)
 
     def _sizes(self):
-        up = jnp.asarray(self.step_size_up, jnp.float64)
-        down = up if self.step_size_down is None else jnp.asarray(self.step_size_down, jnp.float64)
+        up = xp.floating(self.step_size_up)
+        down = up if self.step_size_down is None else xp.floating(self.step_size_down)
         return up, up + down
 
     def _scale(self, cycle, t):
@@ -172,8 +173,8 @@ class CyclicLR(_Cycling):
         if self.mode == "triangular":
             return 1.0
         if self.mode == "triangular2":
-            return jnp.exp2(1 - cycle)
-        return power_of(self.gamma, t)
+            return xp.exp2(1 - cycle)
+        return xp.power(self.gamma, t)
 
     def _last_cycle(self) -> int | None:
         """The last cycle to tabulate `scale_fn` for."""
@@ -281,7 +282,7 @@ class OneCycleLR(_Cycling):
         begin, end = self._ends()[-2:]
         if known(begin) and known(end):
             return end if begin == end else self.length
-        return jnp.where(begin == end, end, self.length)
+        return xp.where(begin == end, end, self.length)
 
     def past_end(self, count):
         return (
@@ -314,16 +315,16 @@ class OneCycleLR(_Cycling):
     def _along(self, t, initial, top, final):
         ends = self._ends()
         levels = [initial, top, *([initial] if self.three_phase else []), final]
-        t = jnp.where(t > self.last_clock, ends[-1], t)
+        t = xp.where(t > self.last_clock, ends[-1], t)
         value = None
         for begin, end, low, high in reversed(
             list(zip(ends, ends[1:], levels, levels[1:], strict=False))
         ):
-            piece = self._anneal(low, high, (t - begin) / (end - begin))
-            value = piece if value is None else jnp.where(t <= end, piece, value)
+            piece = self._anneal(low, high, xp.over(t - begin, end - begin))
+            value = piece if value is None else xp.where(t <= end, piece, value)
         return value
 
     def _anneal(self, begin, end, way):
         if self.anneal_strategy == "linear":
             return (end - begin) * way + begin
-        return end + (begin - end) / 2.0 * (jnp.cos(jnp.pi * way) + 1.0)
+        return end + (begin - end) / 2.0 * (xp.cos(xp.pi * way) + 1.0)

@@ -35,6 +35,8 @@ def evaluate(schedule, count):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
     with jax.enable_x64(True):
+        if isinstance(count, jax.core.Tracer):
+            return _run(prepared.constants[dtype], [], count)
         if not count.ndim:  # one dispatch, for the eager call in a training loop
             return _run(prepared.rounded[dtype], prepared.leaves, count)
         # Two, so that both float types share the program of a whole curve.
@@ -77,6 +79,7 @@ class _Prepared(NamedTuple):
     arrays: list  # those that are
     last_count: int | None
     rounded: dict[Any, _Static]  # `static`, rounding to each float type
+    constants: dict[Any, _Static]  # and with the leaves in it
 
 
 def _prepare(schedule) -> _Prepared:
@@ -89,7 +92,10 @@ def _prepare(schedule) -> _Prepared:
         rounded: dict[Any, _Static] = {
             dtype: static._replace(dtype=dtype) for dtype in (np.float32, np.float64)
         }
-        prepared = _Prepared(static, exact, [], last_count, rounded)
+        constants = {
+            dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
+        }
+        prepared = _Prepared(static, exact, [], last_count, rounded, constants)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
     fixed = tuple(map(_fixed, leaves))
@@ -101,7 +107,7 @@ def _prepare(schedule) -> _Prepared:
                 f"`{type(schedule).__name__}({name}=...)` must be a scalar when the schedule is"
                 f" called, got shape {jnp.shape(leaf)}: call a batched schedule under `jax.vmap`."
             )
-    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {})
+    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {}, {})
 
 
 def _fixed(leaf):
@@ -138,8 +144,15 @@ def _run(static: _Static, leaves, count):
     def at(count):
         return rate(*leaves, count)
 
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        leaves = [jax.lax.convert_element_type(x, wide(x)) for x in leaves]
+    with (
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        np.errstate(all="ignore"),  # in numbers that `where` does not choose
+    ):
+        if leaves:
+            leaves = [jax.lax.convert_element_type(x, wide(x)) for x in leaves]
+        else:
+            leaves = [constant.array[()] for constant in static.fixed]
         count = jax.lax.convert_element_type(count, wide(count))
         flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
         shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
@@ -151,25 +164,6 @@ def _round(rate, dtype):
     return jax.lax.convert_element_type(rate, dtype)
 
 
-@jax.custom_jvp
-def power_of(base, exponent):
-    """base ** exponent in float64, with derivatives that are right at 0 too."""
-    base, exponent = jnp.asarray(base, np.float64), jnp.asarray(exponent, np.float64)
-    # XLA gives 1 where a power of 0 is tiny.
-    return jnp.where((base == 0.0) & (exponent > 0.0), 0.0, jnp.power(base, exponent))
-
-
-@power_of.defjvp
-def _power_rule(primals, tangents):
-    (x, y), (dx, dy) = primals, tangents
-    z = power_of(x, y)
-    slope = jnp.where(y == 0, 0.0, y * power_of(x, jnp.where(y == 0, 1.0, y - 1.0)))
-    total = slope * dx if dx.dtype != jax.dtypes.float0 else jnp.zeros_like(z)
-    if dy.dtype != jax.dtypes.float0:
-        total = total + z * jnp.log(jnp.where(x == 0, 1.0, jnp.abs(x))) * dy
-    return z, total
-
-
 def with_count(tree, count):
     """The same numbers, as ones that vary with the count.
 
@@ -177,11 +171,16 @@ def with_count(tree, count):
     is off by a bit: enough to miss the end of a curve, and much more inside a cosine.
     """
 
+    zero = jax.lax.convert_element_type(count, np.float64) * np.float64(0)
+    zeros = {np.float64: zero}
+
     def vary(leaf):
-        if jnp.ndim(leaf):
+        if np.ndim(leaf):
             return leaf
-        leaf = jnp.asarray(leaf, wide(leaf))
-        return (leaf.astype(np.float64) + 0.0 * count).astype(leaf.dtype)
+        dtype = wide(leaf)
+        if dtype not in zeros:
+            zeros[dtype] = jax.lax.convert_element_type(zero, dtype)
+        return jax.lax.convert_element_type(leaf, dtype) + zeros[dtype]
 
     return jax.tree.map(vary, tree)
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _numbers as xp
 from ._affine import IDENTITY, Affine
-from ._exact import power_of
 from ._schedule import Multiplying
 from ._value import Float, Int, Number, is_zero, known, static
 
@@ -49,11 +49,11 @@ class StepLR(Multiplying):
         self.require("step_size", lambda n: n != 0, "a number of steps other than 0")
 
     def scale(self, s, t):
-        return power_of(self.gamma, self.drops(t) - self.drops(s))
+        return xp.power(self.gamma, self.drops(t) - self.drops(s))
 
     def drops(self, t):
         """How many of the clock readings 1, ..., t are whole multiples of `step_size`."""
-        return jnp.maximum(t, 0) // _first_whole_multiple(jnp.abs(self.step_size))
+        return xp.quotient(xp.maximum(t, 0), _first_whole_multiple(abs(self.step_size)))
 
 
 class MultiStepLR(Multiplying):
@@ -96,17 +96,17 @@ class MultiStepLR(Multiplying):
         super().__post_init__()
 
     def scale(self, s, t):
-        return power_of(self.gamma, self.passed(t) - self.passed(s))
+        return xp.power(self.gamma, self.passed(t) - self.passed(s))
 
     def restart(self, t) -> Affine:
-        return Affine(0, self.base * power_of(self.gamma, self.passed(t)))
+        return Affine(0, self.base * xp.power(self.gamma, self.passed(t)))
 
     def passed(self, t):
         """How many milestones are at or before clock `t`."""
-        milestones = jnp.asarray(self.milestones, jnp.float64)
-        met = jnp.where(milestones < 0, jnp.floor(milestones), jnp.inf)  # if it is not whole
-        met = jnp.where(milestones == jnp.floor(milestones), milestones, met)
-        return jnp.sum(met <= t)
+        milestones = xp.floating(xp.stack(self.milestones))
+        met = xp.where(milestones < 0, xp.floor(milestones), xp.inf)  # if it is not whole
+        met = xp.where(milestones == xp.floor(milestones), milestones, met)
+        return (met <= t).sum()
 
 
 class ConstantLR(Multiplying):
@@ -149,12 +149,12 @@ class ConstantLR(Multiplying):
         return _ratio(self.height(t), self.height(s))
 
     def restart(self, t) -> Affine:
-        return Affine(0, self.base * jnp.where(self.total_iters <= 0, 1.0, self.factor))
+        return Affine(0, self.base * xp.where(self.total_iters <= 0, 1.0, self.factor))
 
     def height(self, t):
-        whole = self.total_iters == jnp.floor(self.total_iters)
+        whole = self.total_iters == xp.floor(self.total_iters)
         switched = whole & (self.total_iters > 0) & (t >= self.total_iters)
-        return jnp.where((t < 0) | switched, 1.0, self.factor)
+        return xp.where((t < 0) | switched, 1.0, self.factor)
 
 
 class LinearLR(Multiplying):
@@ -204,16 +204,17 @@ class LinearLR(Multiplying):
         return self.step(t) if t == 0 else IDENTITY
 
     def restart(self, t) -> Affine:
-        factor = jnp.where(self.total_iters < 0, self.end_factor, self.start_factor)
+        factor = xp.where(self.total_iters < 0, self.end_factor, self.start_factor)
         return Affine(0, self.base * factor)
 
     def forbids(self, move, t):
         return "total_iters" if move == "restart" and is_zero(self.total_iters) else None
 
     def height(self, t):
-        last = jnp.minimum(t, jnp.floor(self.total_iters))
-        line = self.start_factor + (self.end_factor - self.start_factor) * last / self.total_iters
-        return jnp.where(t < 0, 1.0, jnp.where(self.total_iters > 0, line, self.start_factor))
+        last = xp.minimum(t, xp.floor(self.total_iters))
+        slope = self.end_factor - self.start_factor
+        line = self.start_factor + xp.over(slope * last, self.total_iters)
+        return xp.where(t < 0, 1.0, xp.where(self.total_iters > 0, line, self.start_factor))
 
 
 class ExponentialLR(Multiplying):
@@ -245,7 +246,7 @@ class ExponentialLR(Multiplying):
     last_epoch: int = static(default=-1)
 
     def scale(self, s, t):
-        return power_of(self.gamma, t - s)
+        return xp.power(self.gamma, t - s)
 
     def start(self, t) -> Affine:
         return IDENTITY
@@ -288,31 +289,35 @@ class PolynomialLR(Multiplying):
         self.require("power", lambda p: p >= 0 or not ends, "from 0 up")
 
     def scale(self, s, t):
-        return power_of(_ratio(self.left(t), self.left(s)), self.power)
+        return xp.power(_ratio(self.left(t), self.left(s)), self.power)
 
     def start(self, t) -> Affine:
         return IDENTITY
 
     def restart(self, t) -> Affine:
-        left = jnp.where(self.total_iters < 0, 0.0, 1.0)
-        return Affine(0, self.base * power_of(left, self.power))
+        left = xp.where(self.total_iters < 0, 0.0, 1.0)
+        return Affine(0, self.base * xp.power(left, self.power))
 
     def forbids(self, move, t):
         at_zero = move == "restart" or (move == "step" and t == 0)
         return "total_iters" if at_zero and is_zero(self.total_iters) else None
 
     def left(self, t):
-        last = jnp.minimum(t, jnp.floor(self.total_iters))
-        return jnp.where(self.total_iters > 0, 1.0 - last / self.total_iters, 1.0)
+        last = xp.minimum(t, xp.floor(self.total_iters))
+        return xp.where(self.total_iters > 0, 1.0 - xp.over(last, self.total_iters), 1.0)
 
 
 def _ratio(now, then):
     """now / then, and 1 where both are the same: a rate that has reached 0 stays there."""
-    return jnp.where((now == 0.0) & (then == 0.0), 1.0, now / then)
+    return xp.where((now == 0.0) & (then == 0.0), 1.0, xp.over(now, then))
 
 
 def _first_whole_multiple(size: Int | Float):
     """The smallest whole number that `size`, a binary fraction, divides."""
     if jnp.issubdtype(jnp.result_type(size), jnp.integer):
         return size
-    return jax.lax.while_loop(lambda x: x != jnp.floor(x), lambda x: 2 * x, size)
+    if xp.traced(size):
+        return jax.lax.while_loop(lambda x: x != xp.floor(x), lambda x: 2 * x, size)
+    while size != np.floor(size):
+        size = 2 * size
+    return size

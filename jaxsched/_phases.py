@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _numbers as xp
 from . import _protocol
 from ._affine import IDENTITY, Affine
 from ._exact import with_count
@@ -26,6 +27,8 @@ def choose(phase):
         return curve if natural else overwritten
     if any(part.replayed for part in parts):
         return by_steps
+    if len(parts) == 1 and parts[0].whole_curve and _begins_anew(phase):
+        return whole_curve
     if len(parts) == 1 or all(part.multiplies for part in parts):
         return composed
     others = [part for part in parts if not part.multiplies]
@@ -34,9 +37,27 @@ def choose(phase):
     return by_steps
 
 
+def _begins_anew(phase) -> bool:
+    """Whether the one schedule of a phase is at its initial rate, with its clock at 0."""
+    [part] = phase.parts
+    for moves, clocks in [(phase.moves, phase.clocks), phase.at_zero or (phase.moves, (0,))]:
+        *before, last = moves
+        if last.schedule is not part or clocks != (0,):
+            return False
+        found = before[-1].value if before and before[-1].kind == "set" else None
+        if last.kind != "restart" and not (last.kind == "start" and found is part.base):
+            return False
+    return True
+
+
 def curve(parts, clocks, rate, n):
     """One schedule that overwrites, and shows its curve from the start."""
     return parts[0].curve(clocks[0] + n)
+
+
+def whole_curve(parts, clocks, rate, n):
+    """One schedule that goes its whole way from its initial rate on."""
+    return parts[0].whole_curve(n)
 
 
 def composed(parts, clocks, rate, n):
@@ -52,7 +73,7 @@ def overwritten(parts, clocks, rate, n):
     value = parts[last].curve(clocks[last] + n)
     for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):
         value = part.step(clock + n)(value)
-    return jnp.where(n == 0, rate, value)
+    return xp.where(n == 0, rate, value)
 
 
 def wave(parts, clocks, rate, n):
@@ -63,16 +84,16 @@ def wave(parts, clocks, rate, n):
     """
     [index] = [i for i, part in enumerate(parts) if not part.multiplies]
     cosine, clock = parts[index], clocks[index]
-    begin = jnp.clip(cosine.last_trough(clock + n), clock, clock + n) - clock
+    begin = xp.clip(cosine.last_trough(clock + n), clock, clock + n) - clock
     shrink, rise = cosine.steps(clock + begin, clock + n)
     before = after = 1.0
     for i, (part, k) in enumerate(zip(parts, clocks, strict=True)):
         if i < index:
-            before = before * part.scale(k + jnp.minimum(begin + 1, n), k + n)
+            before = before * part.scale(k + xp.minimum(begin + 1, n), k + n)
             shrink = shrink * part.scale(k + begin, k + n)
         elif i > index:
             after = after * part.scale(k + begin, k + n)
-    return jnp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after
+    return xp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after
 
 
 def by_steps(parts, clocks, rate, n):
@@ -96,10 +117,8 @@ def rate(phases, plan, count):
         if phase.at_zero:
             moves, clocks = phase.at_zero
             at_zero = _entry(phases, plan, entries, index, moves)
-            entry = jnp.where(phase.start == 0, at_zero, entry)
-            clocks = tuple(
-                map(lambda a, b: jnp.where(phase.start == 0, a, b), clocks, phase.clocks)
-            )
+            entry = xp.where(phase.start == 0, at_zero, entry)
+            clocks = tuple(map(lambda a, b: xp.where(phase.start == 0, a, b), clocks, phase.clocks))
             phases = [*phases[:index], phase._replace(clocks=clocks), *phases[index + 1 :]]
         entries.append(entry)
     return _pick(phases, plan, entries, count)
@@ -133,9 +152,11 @@ def _pick(phases, plan, entries, count):
     if len(phases) == 1:
         [phase] = phases
         n = count - phase.start
-        return plan[0](with_count(phase.parts, n), phase.clocks, entries[0], n)
-    starts = jnp.stack([jnp.asarray(phase.start) for phase in phases])
-    index = jnp.sum(starts <= count) - 1
+        return plan[0](_varied(phase.parts, n), phase.clocks, entries[0], n)
+    if len(phases) == 2:
+        return _pick_of_two(phases, plan, entries, count)
+    starts = xp.stack([phase.start for phase in phases])
+    index = (starts <= count).sum() - 1
     start = _take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
@@ -144,10 +165,21 @@ def _pick(phases, plan, entries, count):
     for (form, _), members in kinds.items():
         inside = _take(np.isin(np.arange(len(phases)), members), index)
         parts, clocks, entry = _gather(phases, entries, members, index)
-        n = jnp.where(inside, count - start, 0)
-        value = form(with_count(parts, n), clocks, entry, n)
-        result = value if result is None else jnp.where(inside, value, result)
+        n = xp.where(inside, count - start, 0)
+        value = form(_varied(parts, n), clocks, entry, n)
+        result = value if result is None else xp.where(inside, value, result)
     return result
+
+
+def _pick_of_two(phases, plan, entries, count):
+    """The same for two phases, where to gather would take longer."""
+    later = count >= phases[1].start
+    steps = [xp.where(later, 0, count), xp.where(later, count - phases[1].start, 0)]
+    first, second = (
+        form(_varied(phase.parts, n), phase.clocks, entry, n)
+        for phase, form, entry, n in zip(phases, plan, entries, steps, strict=True)
+    )
+    return xp.where(later, second, first)
 
 
 def _gather(phases, entries, members, index):
@@ -158,11 +190,19 @@ def _gather(phases, entries, members, index):
     slot = np.zeros(len(phases), int)
     slot[members] = np.arange(len(members))
     slot = _take(slot, index)
-    return jax.tree.map(lambda *x: _take(jnp.stack([jnp.asarray(v) for v in x]), slot), *rows)
+    return jax.tree.map(lambda *values: _take(xp.stack(values), slot), *rows)
 
 
 def _take(array, index):
-    return jax.lax.dynamic_index_in_dim(jnp.asarray(array), index, keepdims=False)
+    index = jnp.asarray(index)
+    return jax.lax.dynamic_index_in_dim(
+        jnp.asarray(array), index, keepdims=False, allow_negative_indices=False
+    )
+
+
+def _varied(parts, count):
+    """The parts, their numbers as ones that vary with the count where they divide by them."""
+    return [with_count(part, count) if part.plain_division else part for part in parts]
 
 
 def replay(schedule, total_steps: int) -> np.ndarray:
@@ -194,7 +234,8 @@ def _changes(treedef, total_steps: int, leaves):
     changes = []
 
     def change(n, part, clock):
-        step = with_count(part, n).step(clock + n)
+        [part] = _varied([part], n)
+        step = part.step(clock + n)
         return jnp.asarray(step.a, jnp.float64), jnp.asarray(step.b, jnp.float64)
 
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import evaluate, power_of
+from . import _numbers as xp
+from ._exact import evaluate
 from ._flows import Averaged, Held, HeldState, PlateauState, checked, scalar, tick
 from ._schedule import Schedule
 from ._value import Float, Int, Value, evolve, known, static
@@ -244,7 +245,7 @@ class _Reduced(Schedule):
     min_lr: Float
 
     def curve(self, t):
-        reduced = self.lr * power_of(self.factor, t)
+        reduced = self.lr * xp.power(self.factor, t)
         return jnp.where(t == 0, self.lr, jnp.maximum(reduced, self.min_lr))
 
 

