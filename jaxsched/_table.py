@@ -52,6 +52,9 @@ class Table(Schedule):
 def tabulate(schedule: Schedule, num_steps: int) -> Table:
     """The schedule as a lookup table, without float64 in the compiled program.
 
+    For a TPU, which computes float64 as two float32, or a runtime that has none. The table is
+    computed on the CPU and costs four bytes a step.
+
     Args:
       schedule: any schedule whose numbers are known.
       num_steps: the number of counts in the table; the last rate holds after that.
@@ -70,7 +73,9 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
     """
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
         raise ValueError(f"`tabulate(num_steps=...)` must be a positive int, got {num_steps!r}.")
-    with jax.ensure_compile_time_eval():
+    # On the CPU, because a TPU's float64 is two float32.
+    cpu = jax.local_devices(backend="cpu")[0]
+    with jax.ensure_compile_time_eval(), jax.default_device(cpu):
         return Table(np.asarray(schedule(np.arange(num_steps))))
 
 

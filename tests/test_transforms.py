@@ -36,13 +36,6 @@ def shard_mapped(schedule, counts):
     )
 
 
-def exported(schedule, counts):
-    lowered = jax.export.export(
-        jax.jit(schedule.__call__), platforms=["cpu", "cuda", "rocm", "tpu"]
-    )(counts)
-    return jax.export.deserialize(lowered.serialize()).call(counts)
-
-
 TRANSFORMS = {
     "jit": lambda s, t: jax.jit(s.__call__)(t),
     "vmap": lambda s, t: jax.vmap(s)(t),
@@ -53,7 +46,6 @@ TRANSFORMS = {
     "checkpoint": lambda s, t: jax.checkpoint(s.__call__)(t),
     "argument": lambda s, t: jax.jit(lambda s, t: s(t))(s, t),
     "shard_map": shard_mapped,
-    "export": exported,
 }  # fmt: skip
 
 
@@ -371,26 +363,35 @@ def test_any_thread():
     assert all(result == results[0] for result in results)
 
 
-def test_no_host_callback_and_no_bitcast(schedule):
-    text = jax.jit(schedule.__call__).lower(jnp.int32(3)).as_text()
-
-    assert "custom_call" not in text
-    assert "bitcast" not in text
-
-
-def test_a_table_has_no_float64(schedule):
-    table = js.tabulate(schedule, 20)
-
-    with jax.enable_x64(False):
-        assert "f64" not in jax.jit(table.__call__).lower(jnp.int32(3)).as_text()
-    np.testing.assert_array_equal(table(COUNTS), schedule(COUNTS))
-    np.testing.assert_array_equal(table(1000), schedule(19))
-
-
 def test_closed_forms_do_not_loop(schedule):
     text = jax.jit(schedule.__call__).lower(jnp.int32(3)).as_text()
 
     assert "stablehlo.while" not in text
+
+
+@pytest.mark.parametrize("name, operation, number", [
+    ("ExponentialLR", "power", 1),
+    ("StepLR", "power", 1),
+    ("PolynomialLR", "power", 0),  # the power is 2
+    ("CosineAnnealingLR", "cosine", 1),
+    ("OneCycleLR", "cosine", 2),
+    ("chain", "power", 1),
+    ("chain", "divide", 2),  # of the line, and by where it began
+    ("sequence", "cosine", 1),
+])  # fmt: skip
+def test_what_does_not_depend_on_the_count_is_not_in_the_program(name, operation, number):
+    text = jax.jit(SCHEDULES[name].__call__).lower(jnp.int32(3)).as_text()
+
+    assert text.count(f"stablehlo.{operation} ") == number
+
+
+def test_the_program_of_a_sequence_does_not_grow_with_its_length():
+    def lines(parts):
+        schedules = [js.ExponentialLR(LR, 0.9 + 0.01 / (i + 1)) for i in range(parts)]
+        schedule = js.SequentialLR(schedules, list(range(10, 10 * parts, 10)))
+        return len(jax.jit(schedule.__call__).lower(jnp.int32(3)).as_text().splitlines())
+
+    assert lines(100) == lines(3)
 
 
 def test_a_users_field_may_not_hide_a_method():
