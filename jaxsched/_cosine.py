@@ -217,7 +217,8 @@ class SWALR(Single):
 
     def steps(self, s, t) -> Affine:
         # Once it has arrived, PyTorch sets the rate anew at every step.
-        shrink = xp.where(self.left(s) == 0.0, 0.0, xp.over(self.left(t), self.left(s)))
+        left = self.left(s)
+        shrink = xp.where(left == 0.0, 0.0, xp.over(self.left(t), left))
         shrink = xp.where(t == s, 1.0, shrink)
         return Affine(shrink, self.swa_lr * (1.0 - shrink))
 

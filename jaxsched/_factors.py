@@ -308,7 +308,9 @@ class PolynomialLR(Multiplying):
 
 
 def _ratio(now, then):
-    """now / then, and 1 where both are the same: a rate that has reached 0 stays there."""
+    """now / then, and 1 where both are 0: a rate that has reached it stays there."""
+    if not xp.traced(then) and then != 0.0:
+        return xp.over(now, then)
     return xp.where((now == 0.0) & (then == 0.0), 1.0, xp.over(now, then))
 
 

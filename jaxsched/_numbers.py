@@ -55,7 +55,9 @@ def over(x, y):
     if not traced(x, y):
         return np.divide(x, y)
     x, y = floating(x), floating(y)
-    return x / y if not traced(x) else lax.div(x, y + 0.0 * x)
+    if not traced(x):
+        return x / y
+    return x if not traced(y) and y == 1.0 else lax.div(x, y + 0.0 * x)
 
 
 def power(base, exponent):

@@ -18,6 +18,8 @@ from ._affine import IDENTITY, Affine
 from ._exact import with_count
 from ._value import is_zero
 
+MANY = 8  # of which a program that takes one by one is larger than one that does not
+
 
 def choose(phase):
     """The closed form for a phase, or `by_steps` where there is none."""
@@ -62,9 +64,25 @@ def whole_curve(parts, clocks, rate, n):
 
 def composed(parts, clocks, rate, n):
     """One schedule, or some that all multiply and so commute: each takes its n steps at once."""
+    if len(parts) == 1:
+        return parts[0].steps(clocks[0], clocks[0] + n)(rate)
+    kinds = defaultdict(list)
     for part, clock in zip(parts, clocks, strict=True):
-        rate = part.steps(clock, clock + n)(rate)
+        kinds[jax.tree.structure(part)].append((part, clock))
+    for members in kinds.values():
+        if len(members) < MANY:
+            for part, clock in members:
+                rate = part.scale(clock, clock + n) * rate
+        else:
+            rate = rate * _product(members, n)
     return rate
+
+
+def _product(members, n):
+    """The factors of parts that differ in numbers only, in one vector operation."""
+    stacked = jax.tree.map(lambda *numbers: jnp.asarray(xp.stack(numbers)), *members)
+    scales = jax.vmap(lambda part, clock: part.scale(clock, clock + n))(*stacked)
+    return scales.prod()
 
 
 def overwritten(parts, clocks, rate, n):
@@ -156,7 +174,7 @@ def _pick(phases, plan, entries, count):
     if len(phases) == 2:
         return _pick_of_two(phases, plan, entries, count)
     starts = xp.stack([phase.start for phase in phases])
-    index = (starts <= count).sum() - 1
+    index = _number_up_to(starts, count) - 1
     start = _take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
@@ -169,6 +187,21 @@ def _pick(phases, plan, entries, count):
         value = form(_varied(parts, n), clocks, entry, n)
         result = value if result is None else xp.where(inside, value, result)
     return result
+
+
+def _number_up_to(starts, count):
+    """How many of the ascending `starts` are at most `count`."""
+    if xp.traced(starts) or len(starts) < MANY:
+        return (starts <= count).sum()
+    # A few steps of bisection: XLA's sum takes them one by one.
+    width = 1 << (len(starts) - 1).bit_length()
+    starts = np.append(starts, np.full(width - len(starts), np.iinfo(np.int64).max))
+    number = np.int64(0)
+    while width > 1:
+        width //= 2
+        passed = _take(starts, number + width - 1) <= count
+        number = xp.where(passed, number + width, number)
+    return number + (_take(starts, number) <= count)
 
 
 def _pick_of_two(phases, plan, entries, count):

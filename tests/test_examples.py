@@ -12,6 +12,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RECORDED = sorted(path.stem for path in (EXAMPLES / "runs").iterdir())
+OTHERS = ["data_parallel", "resume", "sweep", "tune_schedule"]  # with test files, or tests below
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
 
 
@@ -33,14 +34,14 @@ def load(monkeypatch):
 
 
 def test_every_script_is_tested_and_shown():
-    assert sorted([*RECORDED, "plot_schedulers", "resume"]) == SCRIPTS
+    assert sorted([*RECORDED, *OTHERS, "plot_schedulers"]) == SCRIPTS
     assert sorted(path.stem for path in (EXAMPLES / "pytorch").glob("*.py")) == sorted(
         [*RECORDED, "moons", "recorder"]
     )
     shown = (EXAMPLES / "README.md").read_text()
     for name in SCRIPTS:
         assert f"{name}.py" in shown
-    for name in [*RECORDED, "resume"]:
+    for name in [*RECORDED, *OTHERS]:
         assert f"pictures/{name}.png" in shown
         assert (EXAMPLES / "pictures" / f"{name}.png").exists()
 
