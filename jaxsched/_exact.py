@@ -2,10 +2,14 @@
 
     count, hyperparameters --> float64 --> Schedule.rate --> float32 (float64 under jax_enable_x64)
 
-Nothing else in the package knows of dtypes, of x64, of derivatives or of JAX's tracers. Python
-numbers enter exactly; arrays and traced values enter with the precision they have. Derivatives
-are taken forwards, in float64, and rounded once like the rate itself; the rule is its own
-derivative rule, so that higher orders and reverse mode follow.
+Nothing else in the package knows of dtypes, of x64 or of derivatives, but for `_numbers.py`, in
+whose functions the formulas are written. Python numbers enter exactly; arrays and traced values
+enter with the precision they have. Derivatives are taken forwards, in float64, and rounded once like
+the rate itself; the rule is its own derivative rule, so that higher orders and reverse mode follow.
+
+Called by itself, a schedule hands its numbers to a compiled program that all of its kind share.
+Inside another program they are constants, and whatever does not depend on the count is computed
+before there is a program at all.
 """
 
 import functools
