@@ -21,6 +21,10 @@ class Momentum(Schedule):
         return self.schedule.last_epoch
 
     @property
+    def plain_division(self):
+        return self.schedule.plain_division
+
+    @property
     def last_clock(self):
         return self.schedule.last_clock
 

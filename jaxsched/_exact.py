@@ -4,8 +4,9 @@
 
 Nothing else in the package knows of dtypes, of x64 or of derivatives, but for `_numbers.py`, in
 whose functions the formulas are written. Python numbers enter exactly; arrays and traced values
-enter with the precision they have. Derivatives are taken forwards, in float64, and rounded once like
-the rate itself; the rule is its own derivative rule, so that higher orders and reverse mode follow.
+enter with the precision they have. Derivatives are taken forwards, in float64, and rounded once
+like the rate itself; the rule is its own derivative rule, so that higher orders and reverse mode
+follow.
 
 Called by itself, a schedule hands its numbers to a compiled program that all of its kind share.
 Inside another program they are constants, and whatever does not depend on the count is computed
@@ -125,7 +126,8 @@ def own(array: np.ndarray) -> np.ndarray:
     """A view that no one else has.
 
     jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
-    outside of x64 it still takes for 32 bits wide inside.
+    outside of x64 it still takes for 32 bits wide inside. (One that `jax.vmap` was given, outside
+    of `jit`, is out of reach here.)
     """
     return array.view()
 

@@ -42,7 +42,9 @@ def quotient(x, y):
     if not traced(x, y):
         return np.floor_divide(x, y)
     x, y = _alike(x, y)
-    return lax.div(x, y) if jnp.issubdtype(x.dtype, jnp.integer) else floor(lax.div(x, y))
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        return lax.div(x, y)
+    return round((x - lax.rem(x, y)) / y)  # The remainder is exact, a quotient need not be.
 
 
 def over(x, y):

@@ -68,20 +68,26 @@ def composed(parts, clocks, rate, n):
         return parts[0].steps(clocks[0], clocks[0] + n)(rate)
     kinds = defaultdict(list)
     for part, clock in zip(parts, clocks, strict=True):
-        kinds[jax.tree.structure(part)].append((part, clock))
+        kinds[_kind(part)].append((part, clock))
     for members in kinds.values():
         if len(members) < MANY:
             for part, clock in members:
-                rate = part.scale(clock, clock + n) * rate
+                rate = part.steps(clock, clock + n)(rate)
         else:
-            rate = rate * _product(members, n)
+            rate = _product(members, n) * rate
     return rate
+
+
+def _kind(part) -> tuple:
+    """What schedules have in common that differ in numbers only."""
+    leaves, structure = jax.tree.flatten(part)
+    return structure, *map(np.shape, leaves)
 
 
 def _product(members, n):
     """The factors of parts that differ in numbers only, in one vector operation."""
     stacked = jax.tree.map(lambda *numbers: jnp.asarray(xp.stack(numbers)), *members)
-    scales = jax.vmap(lambda part, clock: part.scale(clock, clock + n))(*stacked)
+    scales = jax.vmap(lambda part, clock: part.steps(clock, clock + n).a)(*stacked)
     return scales.prod()
 
 
@@ -178,9 +184,9 @@ def _pick(phases, plan, entries, count):
     start = _take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
-        kinds[form, jax.tree.structure(phase.parts)].append(i)
+        kinds[form, *map(_kind, phase.parts)].append(i)
     result = None
-    for (form, _), members in kinds.items():
+    for (form, *_), members in kinds.items():
         inside = _take(np.isin(np.arange(len(phases)), members), index)
         parts, clocks, entry = _gather(phases, entries, members, index)
         n = xp.where(inside, count - start, 0)

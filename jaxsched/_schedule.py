@@ -52,8 +52,8 @@ class Schedule(Value):
     >>> jaxsched.SequentialLR([schedule, jaxsched.ExponentialLR(0.1, gamma=0.5)], [4])(5)
     Array(0.05, dtype=float32)
 
-    `curve(t)` gets one step, a traced int64 scalar, and runs in float64 whatever the caller's
-    precision; Python control flow must not depend on it.
+    `curve(t)` gets one step, an int or a traced int64 scalar, and runs in float64 whatever the
+    caller's precision; Python control flow must not depend on it.
     """
 
     # Facts about a class that others ask for.
@@ -66,12 +66,15 @@ class Schedule(Value):
     levels: ClassVar[Any] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
     resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
     whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `steps`
-    plain_division: ClassVar[Any] = True  # its formulas know nothing of `_numbers.over`
+    plain_division: ClassVar[Any] = False  # its formulas know nothing of `_numbers.over`
     last_epoch = -1
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.plain_division = not cls.__module__.startswith(f"{__package__}.")
+        if not cls.__module__.startswith(f"{__package__}."):
+            cls.plain_division = vars(cls).get("plain_division", True)
+        if "steps" in vars(cls):
+            cls.whole_curve = vars(cls).get("whole_curve")
         names = {field.name for field in dataclasses.fields(cls)}
         hidden = (names & vars(Schedule).keys()) - {"last_epoch"}
         if hidden:

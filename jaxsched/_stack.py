@@ -2,7 +2,8 @@
 
 Hyperparameters that go through `jax.vmap` as arrays are rounded to float32 on the way. Here only
 the number of a schedule goes through it; the hyperparameters are constants of the program, looked
-up in float64, so that each rate is the very one of that schedule alone.
+up in float64, so that each rate is the very one of that schedule alone. (In float64 the last bit
+may be another, as the compiler's way to fuse a program decides on it.)
 """
 
 import functools
@@ -150,6 +151,7 @@ def stack(schedules: Sequence[Schedule]) -> Stack:
       ValueError: for no schedules.
       TypeError: for an entry that is no schedule, a stack itself, or traced. To differentiate with
         respect to hyperparameters, or to vary a ReduceLROnPlateau's, put arrays through `jax.vmap`.
+        When called: for a count that is no integer, a fractional epoch too.
 
     >>> import jax
     >>> import jaxsched

@@ -52,8 +52,9 @@ class Table(Schedule):
 def tabulate(schedule: Schedule, num_steps: int) -> Table:
     """The schedule as a lookup table, without float64 in the compiled program.
 
-    For a TPU, which computes float64 as two float32, or a runtime that has none. The table is
-    computed on the CPU and costs four bytes a step.
+    For a TPU, which computes float64 as two float32, or a runtime that has none. The table costs
+    four bytes a step. It is computed on the CPU, which JAX must be allowed to use: where the
+    variable JAX_PLATFORMS is set, as in `tpu,cpu`.
 
     Args:
       schedule: any schedule whose numbers are known.
@@ -96,7 +97,8 @@ class PerEpoch(Schedule):
         )
 
     def curve(self, t):
-        return self.rate(t, self.plan()[0])
+        plan, stand_in = self.plan()
+        return stand_in.rate(t, plan)
 
     def plan(self):
         plan, stand_in = self.schedule.plan()

@@ -12,6 +12,7 @@ import pytest
 from schedules import LR, SCHEDULES, SINGLES, decay
 
 import jaxsched as js
+from jaxsched._affine import Affine
 from jaxsched._table import Table
 
 COUNTS = np.arange(20)
@@ -79,6 +80,59 @@ def test_arrays_that_a_jitted_function_holds():
 
     for schedule in (SCHEDULES["StepLR"], tabulated):
         np.testing.assert_array_equal(schedule(counts), schedule(np.arange(45)))
+
+
+def test_a_step_size_in_floats():
+    """XLA would divide by the reciprocal, and 49 * (1 / 49) is less than 1."""
+    counts = np.arange(300)
+    for size in (49, 98, 103, 107):
+        expected = js.StepLR(LR, size, 0.5)(counts)
+        schedule = js.StepLR(LR, float(size), 0.5)
+        traced = jax.jit(lambda size: js.StepLR(LR, size, 0.5)(jnp.asarray(counts)))
+
+        np.testing.assert_array_equal(schedule(counts), expected)
+        np.testing.assert_array_equal(jax.jit(schedule.__call__)(jnp.asarray(counts)), expected)
+        np.testing.assert_array_equal(traced(jnp.float32(size)) == LR, expected == LR)
+        assert jax.jit(lambda t, s=schedule: s(t))(size) == expected[size]
+
+
+def test_an_epochs_table_within_a_sequence():
+    halving = js.MultiplicativeLR(LR, lambda step: 0.5, total_steps=20)
+    schedule = js.SequentialLR([js.LinearLR(LR, 0.5, 1.0, 4), js.per_epoch(halving, 2)], [5])
+
+    np.testing.assert_array_equal(
+        jax.jit(schedule.__call__)(jnp.asarray(COUNTS)), [schedule(int(t)) for t in COUNTS]
+    )
+
+
+class Halving(js.CosineAnnealingLR):
+    """A user's change to one of ours, down to what it does at a step."""
+
+    def steps(self, s, t):
+        return Affine(0.5 ** (t - s), 0)
+
+
+class Divided(js.CyclicLR):
+    def momentum_curve(self, t):
+        return t / self.step_size_up
+
+
+def test_subclasses_of_ours():
+    np.testing.assert_array_equal(Halving(LR, 10)(3), np.float32(LR / 8))
+    chain = js.ChainedScheduler([Halving(LR, 10), js.ConstantLR(LR, 1.0)], total_steps=9)
+    np.testing.assert_allclose(chain(3), LR / 8, rtol=1e-7)
+    counts = np.arange(300)
+    with jax.enable_x64(True):
+        momentum = Divided(0.1, 0.2, 49).momentum
+        np.testing.assert_array_equal(jax.jit(momentum.__call__)(counts), counts / 49)
+
+
+def test_a_chain_of_many_of_a_kind():
+    milestones = [np.arange(1, 2 + i) for i in range(9)]
+    chain = js.ChainedScheduler([js.MultiStepLR(LR, m, 0.9) for m in milestones])
+    lists = js.ChainedScheduler([js.MultiStepLR(LR, m.tolist(), 0.9) for m in milestones])
+
+    np.testing.assert_allclose(chain(COUNTS), lists(COUNTS), rtol=1e-6)
 
 
 def test_any_shape(schedule):
