@@ -173,20 +173,15 @@ def _round(rate, dtype):
 def with_count(tree, count):
     """The same numbers, as ones that vary with the count.
 
-    XLA turns the division of many counts by one number into a product with its reciprocal, which
-    is off by a bit: enough to miss the end of a curve, and much more inside a cosine.
+    For formulas that divide by them with `/` where ours use `_numbers.over`, which says why.
     """
-
     zero = jax.lax.convert_element_type(count, np.float64) * np.float64(0)
-    zeros = {np.float64: zero}
 
     def vary(leaf):
         if np.ndim(leaf):
             return leaf
-        dtype = wide(leaf)
-        if dtype not in zeros:
-            zeros[dtype] = jax.lax.convert_element_type(zero, dtype)
-        return jax.lax.convert_element_type(leaf, dtype) + zeros[dtype]
+        leaf, none = (jax.lax.convert_element_type(x, wide(leaf)) for x in (leaf, zero))
+        return leaf + none
 
     return jax.tree.map(vary, tree)
 

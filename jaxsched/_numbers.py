@@ -15,6 +15,7 @@ pi, inf = np.pi, np.inf
 
 
 def traced(*numbers: Any) -> bool:
+    """Whether any of them is JAX's, and so perhaps not known yet."""
     return any(isinstance(number, jax.Array) for number in numbers)
 
 
@@ -98,6 +99,13 @@ def stack(numbers):
     if not traced(*numbers):
         return np.asarray(numbers)
     return jnp.stack([jnp.asarray(number) for number in numbers])
+
+
+def take(array, index):
+    """`array[index]`, for an index that is not negative."""
+    return lax.dynamic_index_in_dim(
+        jnp.asarray(array), jnp.asarray(index), keepdims=False, allow_negative_indices=False
+    )
 
 
 def floating(x):

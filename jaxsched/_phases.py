@@ -18,7 +18,7 @@ from ._affine import IDENTITY, Affine
 from ._exact import with_count
 from ._value import is_zero
 
-MANY = 8  # of which a program that takes one by one is larger than one that does not
+MANY = 8  # parts or phases: from so many on, to take them one by one makes the larger program
 
 
 def choose(phase):
@@ -181,13 +181,13 @@ def _pick(phases, plan, entries, count):
         return _pick_of_two(phases, plan, entries, count)
     starts = xp.stack([phase.start for phase in phases])
     index = _number_up_to(starts, count) - 1
-    start = _take(starts, index)
+    start = xp.take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
         kinds[form, *map(_kind, phase.parts)].append(i)
     result = None
     for (form, *_), members in kinds.items():
-        inside = _take(np.isin(np.arange(len(phases)), members), index)
+        inside = xp.take(np.isin(np.arange(len(phases)), members), index)
         parts, clocks, entry = _gather(phases, entries, members, index)
         n = xp.where(inside, count - start, 0)
         value = form(_varied(parts, n), clocks, entry, n)
@@ -205,9 +205,9 @@ def _number_up_to(starts, count):
     number = np.int64(0)
     while width > 1:
         width //= 2
-        passed = _take(starts, number + width - 1) <= count
+        passed = xp.take(starts, number + width - 1) <= count
         number = xp.where(passed, number + width, number)
-    return number + (_take(starts, number) <= count)
+    return number + (xp.take(starts, number) <= count)
 
 
 def _pick_of_two(phases, plan, entries, count):
@@ -228,15 +228,8 @@ def _gather(phases, entries, members, index):
         return rows[0]
     slot = np.zeros(len(phases), int)
     slot[members] = np.arange(len(members))
-    slot = _take(slot, index)
-    return jax.tree.map(lambda *values: _take(xp.stack(values), slot), *rows)
-
-
-def _take(array, index):
-    index = jnp.asarray(index)
-    return jax.lax.dynamic_index_in_dim(
-        jnp.asarray(array), index, keepdims=False, allow_negative_indices=False
-    )
+    slot = xp.take(slot, index)
+    return jax.tree.map(lambda *values: xp.take(xp.stack(values), slot), *rows)
 
 
 def _varied(parts, count):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from . import _numbers as xp
 from ._compose import ChainedScheduler, SequentialLR
 from ._exact import wide
 from ._phases import by_steps
@@ -57,13 +57,13 @@ class Stack(Schedule):
     def curve(self, t):
         rate = None
         for family in self.schedules.families:
-            inside = _take(family.members, self.numbers)
-            slot = _take(family.slots, self.numbers)
-            leaves = [_take(column, slot) for column in family.leaves]
+            inside = xp.take(family.members, self.numbers)
+            slot = xp.take(family.slots, self.numbers)
+            leaves = [xp.take(column, slot) for column in family.leaves]
             member = jax.tree.unflatten(family.treedef, leaves)
             # A rate that is not asked for must not cost the steps up to it.
-            value = member.rate(jnp.where(inside, t, 0), family.plan)
-            rate = value if rate is None else jnp.where(inside, value, rate)
+            value = member.rate(xp.where(inside, t, 0), family.plan)
+            rate = value if rate is None else xp.where(inside, value, rate)
         return rate
 
     @property
@@ -122,10 +122,6 @@ def _form(schedule: Schedule) -> tuple[Schedule, tuple]:
             stand_in = evolve(stand_in, milestones=np.asarray(stand_in.milestones))
             plan, _ = stand_in.plan()
     return stand_in, plan
-
-
-def _take(array, index):
-    return jax.lax.dynamic_index_in_dim(jnp.asarray(array), index, keepdims=False)
 
 
 def stack(schedules: Sequence[Schedule]) -> Stack:
