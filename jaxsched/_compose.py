@@ -60,6 +60,9 @@ class _Composite(Schedule):
     def carried(self):
         return next((pair for part in singles(self) if (pair := part.carried())), None)
 
+    def nested(self):
+        return tuple(self.schedulers)
+
     def horizon(self):
         return self.total_steps
 
@@ -187,10 +190,9 @@ class SequentialLR(_Composite):
 
 def singles(schedule):
     """The single schedules that a schedule is made of, in the order PyTorch builds them."""
-    if not isinstance(schedule, _Composite):
+    if not schedule.nested():
         yield schedule
-        return
-    for part in schedule.schedulers:
+    for part in schedule.nested():
         yield from singles(part)
 
 

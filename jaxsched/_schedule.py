@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 
+from . import _numbers as xp
 from . import _phases, _protocol
 from ._affine import Affine
 from ._exact import evaluate
@@ -117,6 +118,14 @@ class Schedule(Value):
         """The clock after PyTorch's `_initial_step`, given the one before."""
         return t + 1
 
+    def between(self, s, t) -> Affine:
+        """What the steps s + 1, ..., t do at one count: nothing where there is none."""
+        change = self.steps(s, t)
+        if not change.overwrites:
+            return change
+        none = t == s
+        return Affine(xp.where(none, 1.0, 0.0), xp.where(none, 0.0, change.b))
+
     def forbids(self, move: str, t: int) -> str | None:
         """The argument that makes `move` at clock `t` a division by zero in PyTorch, if any."""
         return None
@@ -136,6 +145,10 @@ class Schedule(Value):
             )
 
     # --- how it meets an optimizer's parameter group ---
+
+    def nested(self) -> "tuple[Schedule, ...]":
+        """The schedules that it is made of."""
+        return ()
 
     def carried(self) -> tuple | None:
         """The group's (lr, initial_lr) before any scheduler was built, if it is known here."""
