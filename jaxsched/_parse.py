@@ -17,11 +17,11 @@ import numpy as np
 
 from ._compose import ParamGroups
 from ._constant import constant
+from ._counts import CALLS, Mapped
 from ._expression import Expression
 from ._schedule import without_warnings
 from ._schedulers import SCHEDULERS
 from ._source import PointedError, Source, brief
-from ._counts import CALLS, Mapped
 from ._value import Value, same
 
 _NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
@@ -35,8 +35,9 @@ def parse(text: str) -> Any:
 
     Args:
       text: a call of one of the schedulers, of `ParamGroups`, `per_epoch`, `per_update`, `delay` or
-        `skip`, `jaxsched.` before the name or not. Its arguments are numbers and arithmetic on them, strings, True, False,
-        None, lists and further schedules; `lr_lambda` and `scale_fn` are arithmetic of `step`.
+        `skip`, `jaxsched.` before the name or not. Its arguments are numbers and arithmetic on
+        them, strings, True, False, None, lists and further schedules; `lr_lambda` and `scale_fn`
+        are arithmetic of `step`.
 
     Returns:
       The schedule, or ParamGroups. What its constructor only warns of is not said.

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from ._compose import groups_of
+from ._counts import Mapped
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
-from ._counts import Mapped
 from ._to_torch import the_torch
 from ._trace import Curve, Trace, curves
 

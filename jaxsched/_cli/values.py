@@ -7,11 +7,11 @@ import jax
 import numpy as np
 
 from .._compose import ParamGroups, groups_of
+from .._counts import Mapped
 from .._expression import Expression
 from .._phases import by_steps
 from .._plateau import ReduceLROnPlateau
 from .._schedule import Schedule
-from .._counts import Mapped
 from .._trace import Trace, at_counts, momentum_of, rates_of
 from .._value import evolve
 
