@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import _protocol
+from . import _phases, _protocol
 from ._functions import check_total_steps
 from ._plateau import ReduceLROnPlateau
 from ._schedule import Schedule
@@ -65,6 +65,45 @@ class _Composite(Schedule):
 
     def horizon(self):
         return self.total_steps
+
+    @property
+    def momentum(self) -> "CompositeMomentum":
+        """The momentum that PyTorch's loop leaves in the group, as a schedule of its own.
+
+        Raises an AttributeError where no part cycles one.
+        """
+        if all(part.momentum_part() is None for part in singles(self)):
+            raise AttributeError(
+                f"`{type(self).__name__}(...)` has no `momentum`: none of its parts cycles one, as"
+                " CyclicLR and OneCycleLR do."
+            )
+        return CompositeMomentum(self)
+
+
+class CompositeMomentum(Schedule):
+    """The momentum that the parts of a chain or sequence leave in the group."""
+
+    schedule: _Composite
+
+    def plan(self):
+        phases = _phases.momenta(_protocol.play(self.schedule))
+        return tuple(map(_phases.choose, phases)), self
+
+    def rate(self, count, plan):
+        phases = _phases.momenta(_protocol.play(self.schedule))
+        return _phases.rate(phases, plan, count)
+
+    def curve(self, t):
+        return self.rate(t, self.plan()[0])
+
+    def last_count(self):
+        return self.schedule.last_count()
+
+    def past_end(self, count):
+        return self.schedule.past_end(count)
+
+    def __repr__(self):
+        return f"{self.schedule!r}.momentum"
 
 
 class ChainedScheduler(_Composite):

@@ -25,6 +25,8 @@ MANY = 8  # parts or phases: from so many on, to take them one by one makes the 
 def choose(phase):
     """The closed form for a phase, or `by_steps` where there is none."""
     parts = phase.parts
+    if not parts:
+        return held
     if phase.mixed and any(part.overwrites for part in parts):
         others = [part for part in parts if not part.overwrites]
         alone = len(others) == len(parts) - 1 and all(part.multiplies for part in others)
@@ -56,6 +58,11 @@ def _begins_anew(phase) -> bool:
         if last.kind != "restart" and not (last.kind == "start" and found is part.base):
             return False
     return True
+
+
+def held(parts, clocks, rate, n):
+    """Nothing that steps: the rate stays as it is."""
+    return rate
 
 
 def curve(parts, clocks, rate, n):
@@ -277,6 +284,37 @@ def _gather(phases, entries, members, index):
 def _varied(parts, count):
     """The parts, their numbers as ones that vary with the count where they divide by them."""
     return [with_count(part, count) if part.plain_division else part for part in parts]
+
+
+def momenta(phases):
+    """The phases of the momentum: the schedules that cycle one, which nothing else changes."""
+    return [_momenta(phase) for phase in phases]
+
+
+def _momenta(phase):
+    kept = [
+        (momentum, clock)
+        for part, clock in zip(phase.parts, phase.clocks, strict=True)
+        if (momentum := part.momentum_part()) is not None
+    ]
+    at_zero = phase.at_zero
+    if at_zero:
+        moves, clocks = at_zero
+        clocks = tuple(
+            c for part, c in zip(phase.parts, clocks, strict=True) if part.momentum_part()
+        )
+        at_zero = _momentum_moves(moves), clocks
+    return phase._replace(
+        moves=_momentum_moves(phase.moves),
+        parts=tuple(part for part, _ in kept),
+        clocks=tuple(clock for _, clock in kept),
+        at_zero=at_zero,
+    )
+
+
+def _momentum_moves(moves):
+    parts = [(move, move.schedule and move.schedule.momentum_part()) for move in moves]
+    return [move._replace(schedule=part) for move, part in parts if part is not None]
 
 
 def replay(schedule, total_steps: int) -> np.ndarray:

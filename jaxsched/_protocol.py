@@ -70,9 +70,10 @@ class Group:
         self.lr = value
         self.tape.append(Move("set", value=value))
 
-    def set_levels(self, schedule) -> None:
-        names = schedule.levels
-        self.levels[type(schedule)] = {name: getattr(schedule, name) for name in names}
+    def set_levels(self, cls: type, schedule, names) -> None:
+        """Writes hyperparameters of a schedule where all of class `cls` read theirs."""
+        levels = self.levels.setdefault(cls, {})
+        levels.update({name: getattr(schedule, name) for name in names})
 
     def set_default_initial_lr(self) -> None:
         if self.initial_lr is None:
@@ -327,6 +328,7 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
     """
     tape, phases = group.tape, []
     lives = [part.live(group, schedule.horizon()) for part in schedule.schedulers]
+    built = list(tape)
     for index, live in enumerate(lives):
         live.rewind()
         tape.clear()
@@ -334,7 +336,7 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
         live.initial_step()
         begun = _phase(0, tape, live)
         if index == 0:
-            phases.append(begun)
+            phases.append(begun._replace(moves=[*built, *begun.moves]))
             continue
         tape.clear()
         live.restart()

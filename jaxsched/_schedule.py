@@ -64,7 +64,6 @@ class Schedule(Value):
     fractional: ClassVar[Any] = False  # a fractional count means something
     own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
     last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
-    levels: ClassVar[Any] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
     resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
     whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `steps`
     plain_division: ClassVar[Any] = False  # its formulas know nothing of `_numbers.over`
@@ -152,6 +151,10 @@ class Schedule(Value):
 
     def carried(self) -> tuple | None:
         """The group's (lr, initial_lr) before any scheduler was built, if it is known here."""
+        return None
+
+    def momentum_part(self) -> "Schedule | None":
+        """The momentum that it sets with each rate, if it does."""
         return None
 
     def attach(self, group: "_protocol.Group") -> "tuple[Schedule, Schedule]":

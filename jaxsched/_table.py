@@ -37,6 +37,9 @@ class Table(Schedule):
     def curve(self, t):
         return jnp.asarray(self.rates)[jnp.clip(t, 0, len(self.rates) - 1)]
 
+    def momentum_part(self):
+        return None if self.momenta is None else Table(self.momenta)
+
     @property
     def momentum(self) -> "Table":
         """The momentum that goes with the rates, a table too."""

@@ -123,3 +123,57 @@ def test_a_chain_is_a_loop_with_several_clocks(name):
         assert "stablehlo.while" not in text
     else:
         assert_close(js.ChainedScheduler(parts)(np.arange(STEPS)), expected)
+
+
+# --- the momentum of compositions ---
+
+AGAIN = js.OneCycleLR(0.2, 70, base_momentum=0.7, max_momentum=0.99)
+TRIANGLE = js.CyclicLR(0.01, 0.3, 3, base_momentum=0.6, max_momentum=0.92)
+MOMENTA = {
+    "a chain with a cycle": js.ChainedScheduler([js.ExponentialLR(0.012, 0.9), CYCLE]),
+    "a cycle first": js.ChainedScheduler([CYCLE, js.ExponentialLR(0.012, 0.9)]),
+    "a cycle begins": js.SequentialLR([js.ExponentialLR(0.012, 0.9), CYCLE], [7]),
+    "a cycle ends": js.SequentialLR([CYCLE, js.ExponentialLR(0.012, 0.9)], [7]),
+    "two cycles in turn": js.SequentialLR([CYCLE, E, AGAIN], [5, 11]),
+    "two cycles together": js.ChainedScheduler([CYCLE, AGAIN]),
+    "a triangle": js.SequentialLR([E, TRIANGLE, E], [4, 21]),
+    "a triangle after a cycle": js.SequentialLR([CYCLE, TRIANGLE], [9]),
+    "a cycle after a triangle": js.SequentialLR([TRIANGLE, CYCLE], [9]),
+    "one that does not cycle it": js.ChainedScheduler([TRIANGLE, js.CyclicLR(0.01, 0.3, 4, cycle_momentum=False)]),
+    "nested": js.SequentialLR([js.ChainedScheduler([E, TRIANGLE]), js.StepLR(LR, 3)], [12]),
+    "milestones as an array": js.SequentialLR([E, TRIANGLE, E], np.array([4, 21])),
+    "a milestone of 0": js.SequentialLR([E, TRIANGLE], [0]),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*no closed form:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
+@pytest.mark.parametrize("schedule", MOMENTA.values(), ids=MOMENTA)
+def test_the_momentum_of_a_composition_is_what_pytorch_leaves(schedule):
+    rates, momenta = loop([schedule], STEPS)
+
+    assert_close(schedule(np.arange(STEPS)), rates)
+    assert_close(schedule.momentum(np.arange(STEPS)), momenta)
+    assert jax.jit(schedule.momentum.__call__)(9) == schedule.momentum(9)
+
+
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
+def test_the_momentum_at_two_clocks():
+    parts = [js.per_epoch(TRIANGLE, 2), js.LinearLR(0.3, 0.1)]
+    _, momenta = loop(parts, STEPS)
+
+    assert_close(js.ChainedScheduler(parts).momentum(np.arange(STEPS)), momenta)
+    by_epoch = js.per_epoch(js.ChainedScheduler([E, TRIANGLE]), 3).momentum
+    _, momenta = loop([js.per_epoch(js.ChainedScheduler([E, TRIANGLE]), 3)], STEPS)
+    assert_close(by_epoch(np.arange(STEPS)), momenta)
+
+
+def test_no_momentum():
+    with pytest.raises(AttributeError, match="none of its parts cycles one"):
+        _ = js.ChainedScheduler([E]).momentum
+
+
+def test_the_momentum_ends_with_the_rates():
+    schedule = js.SequentialLR([E, js.OneCycleLR(LR, 10)], [4])
+    with pytest.raises(ValueError, match="Tried to step"):
+        schedule.momentum(15)
