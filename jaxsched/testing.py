@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import groups_of
+from ._param_groups import groups_of
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
 from ._table import PerEpoch

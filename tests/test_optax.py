@@ -136,17 +136,17 @@ def test_parameter_groups_by_partition():
 
     for count, (change, _) in enumerate(updates(optimizer, 5)):
         rates = [-change["backbone"][0], -change["head"][0]]
-        np.testing.assert_allclose(rates, groups(count), rtol=1e-6)
+        np.testing.assert_allclose(rates, groups.rates(count), rtol=1e-6)
 
 
 def test_parameter_groups_stack_along_a_last_axis():
     groups = js.ParamGroups([js.StepLR(0.01, 2), js.StepLR(0.1, 2)])
 
-    assert groups(3).shape == (2,)
-    assert groups(np.zeros((4, 5), int)).shape == (4, 5, 2)
+    assert groups.rates(3).shape == (2,)
+    assert groups.rates(np.zeros((4, 5), int)).shape == (4, 5, 2)
     assert len(groups) == 2
     assert list(groups) == [groups[0], groups[1]]
-    assert jax.jit(groups.__call__)(3).shape == (2,)
+    assert jax.jit(groups.rates)(3).shape == (2,)
 
 
 # --- current_lr, wherever the rate is injected ---

@@ -34,8 +34,9 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
-    from .._compose import groups_of, singles
+    from .._compose import singles
     from .._files import check_writable
+    from .._param_groups import groups_of
     from .._parse import parse
     from .._table import PerEpoch
     from .output import plural
