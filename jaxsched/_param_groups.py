@@ -71,15 +71,7 @@ class ParamGroups(Value):
 
         Raises an AttributeError where a group has none, a ValueError where it is not cycled.
         """
-        for index, schedule in enumerate(self.schedules):
-            try:
-                _ = schedule.momentum
-            except (AttributeError, ValueError) as error:
-                raise type(error)(
-                    "`ParamGroups.momentum` must find a momentum in each group, got none from"
-                    f" {schedule!r} at index {index}."
-                ) from error
-        return ParamGroups([schedule.momentum for schedule in self.schedules])
+        return ParamGroups([_momentum(index, group) for index, group in enumerate(self)])
 
     def partition(
         self,
@@ -170,6 +162,16 @@ _OTHER = ["neg", "pos", "abs", "float", "int", "index", "complex", "round"]
 _OTHER += ["lt", "le", "gt", "ge", "array", "jax_array"]
 for _name in [*_ARITHMETIC, *("r" + name for name in _ARITHMETIC), *_OTHER]:
     setattr(ParamGroups, f"__{_name}__", _refuse)
+
+
+def _momentum(index: int, group: Any) -> Schedule:
+    try:
+        return group.momentum
+    except (AttributeError, ValueError) as error:
+        raise type(error)(
+            "`ParamGroups.momentum` must find a momentum in each group, got none from"
+            f" {group!r} at index {index}."
+        ) from error
 
 
 def _makers(optimizer: Any, number: int) -> list[Callable[..., Any]]:

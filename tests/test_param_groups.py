@@ -196,7 +196,7 @@ def test_only_the_schedules_start_anew(make):
     changes, _ = run(make(E), 2, fast_forward(stepped, 0, only_schedules=True))
 
     # Adam without a schedule, going on, and its steps scaled by the rates of counts 0 and 1.
-    unit, _ = run(optax.adam(1.0), 5)
+    unit, _ = run(make(1.0), 5)
     np.testing.assert_allclose(changes, np.multiply(unit[3:], [[0.1], [0.05]]), rtol=1e-6)
 
 
