@@ -1,7 +1,6 @@
 """Every PyTorch learning-rate scheduler, in JAX: the same names, arguments and numbers."""
 
 from ._compose import ChainedScheduler as ChainedScheduler
-from ._compose import ParamGroups as ParamGroups
 from ._compose import SequentialLR as SequentialLR
 from ._config import from_config as from_config
 from ._config import to_config as to_config
@@ -26,6 +25,7 @@ from ._functions import LambdaLR as LambdaLR
 from ._functions import MultiplicativeLR as MultiplicativeLR
 from ._optax import current_lr as current_lr
 from ._optax import fast_forward as fast_forward
+from ._param_groups import ParamGroups as ParamGroups
 from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from ._record import record as record
 from ._schedule import Schedule as Schedule

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from . import _protocol
-from ._compose import ParamGroups
 from ._count_map import CountMap
+from ._param_groups import ParamGroups
 from ._schedule import Schedule
 from ._value import Int, static
 

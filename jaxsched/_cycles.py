@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _numbers as xp
 from ._functions import call, check_function, check_total_steps, tabulated_within
-from ._schedule import Schedule
+from ._schedule import Schedule, no_number
 from ._value import Float, Int, Number, evolve, known, static
 
 
@@ -39,6 +39,8 @@ class Momentum(Schedule):
 
     def __repr__(self):
         return f"{self.schedule!r}.momentum"
+
+    __mul__ = __rmul__ = no_number  # `optax.sgd` multiplies with it
 
 
 class _Cycling(Schedule):

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import ParamGroups
 from ._constant import constant
 from ._counts import CALLS, Mapped
 from ._expression import Expression
+from ._param_groups import ParamGroups
 from ._schedule import without_warnings
 from ._schedulers import SCHEDULERS
 from ._source import PointedError, Source, brief

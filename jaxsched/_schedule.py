@@ -18,7 +18,7 @@ import dataclasses
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import jax
 
@@ -199,6 +199,17 @@ class Schedule(Value):
             f"Tried to step {count} times. `{type(self).__name__}` ends at step"
             f" {self.last_count()}: see the `total_steps` of its OneCycleLR."
         )
+
+
+def no_number(self: Schedule, *_: Any) -> NoReturn:
+    raise TypeError(
+        f"`{self!r}` must not be used as a number: a schedule for another hyperparameter than the"
+        " rate goes through `optax.inject_hyperparams(optax.adam)(learning_rate=..., b1=schedule)`."
+    )
+
+
+for _operation in ("add", "radd", "sub", "rsub", "pow", "rpow", "neg"):  # what Optax tries
+    setattr(Schedule, f"__{_operation}__", no_number)
 
 
 _silent = contextvars.ContextVar("silent", default=False)

@@ -13,11 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._compose import ChainedScheduler, SequentialLR, groups_of, singles
+from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import SWALR
 from ._counts import Mapped
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
+from ._param_groups import groups_of
 from ._plateau import ReduceLROnPlateau
 from ._schedulers import COMPOSITES, SCHEDULERS
 from ._value import known, same

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import groups_of
 from ._counts import Mapped
+from ._param_groups import groups_of
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
 from ._to_torch import the_torch

@@ -35,9 +35,9 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
-    from .._compose import groups_of
     from .._counts import CALLS, Mapped
     from .._files import check_writable
+    from .._param_groups import groups_of
     from .._parse import parse
     from .output import plural
     from .values import metrics_of, within

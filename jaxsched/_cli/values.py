@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._compose import ParamGroups, groups_of
 from .._counts import Mapped
 from .._expression import Expression
+from .._param_groups import ParamGroups, groups_of
 from .._phases import by_steps
 from .._plateau import ReduceLROnPlateau
 from .._schedule import Schedule
