@@ -120,7 +120,7 @@ NONSENSE = [
     (lambda: js.LambdaLR(LR, lambda step: jnp.ones(2))(3), TypeError, "lr_lambda=...)` must give one number"),
     (lambda: js.LambdaLR(LR, lambda step: None)(3), TypeError, "lr_lambda=...)` must give one number"),
     (lambda: js.LambdaLR(LR, lambda step: INF, total_steps=3)(2), ValueError, "an infinity"),
-    (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "counts from 0 up, got inf"),
+    (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "takes finite counts, got inf"),
     (lambda: js.ChainedScheduler([js.per_epoch(js.OneCycleLR(LR, 5), 2)])(40), ValueError, "Tried to step"),
 ]  # fmt: skip
 
@@ -193,8 +193,7 @@ def test_a_negative_rate():
         js.StepLR(-0.1, 3)
 
 
-@pytest.mark.parametrize("count, error", [(-1, ValueError), (np.array([3, -2]), ValueError),
-                                          (jnp.array([3, -2]), ValueError), (3.0, TypeError),
+@pytest.mark.parametrize("count, error", [(3.0, TypeError),
                                           (np.float32(3), TypeError), (jnp.ones(2), TypeError),
                                           ("3", TypeError), (None, TypeError), (True, TypeError),
                                           ([1, 2], TypeError), (1j, TypeError)])  # fmt: skip
@@ -211,7 +210,7 @@ def test_a_traced_float_count():
         jax.jit(E.__call__)(3.0)
 
 
-@pytest.mark.parametrize("count, error", [(-0.5, ValueError), (NAN, ValueError), ("1", TypeError)])
+@pytest.mark.parametrize("count, error", [(INF, ValueError), (NAN, ValueError), ("1", TypeError)])
 def test_fractional_epochs(count, error):
     with pytest.raises(error):
         js.CosineAnnealingWarmRestarts(LR, 3)(count)

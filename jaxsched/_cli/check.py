@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from .. import __version__
+from .. import _numbers as xp
 from .._trace import Comparison, Trace, compare, load_traces, shipped
 from .arguments import command
 
@@ -90,7 +91,7 @@ def _compare_both(item: tuple[str, Trace, Any]) -> tuple[Comparison, Comparison]
     _, trace, schedule = item
     both = []
     for x64 in (False, True):
-        with _about(trace), jax.enable_x64(x64):
+        with _about(trace), xp.float64(x64):
             both.append(compare(schedule, trace))
     return both[0], both[1]
 
