@@ -197,7 +197,8 @@ class Schedule(Value):
     def past_end(self, count: int) -> str:
         return (
             f"Tried to step {count} times. `{type(self).__name__}` ends at step"
-            f" {self.last_count()}: see the `total_steps` of its OneCycleLR."
+            f" {self.last_count()} with one of its parts: the `total_steps` of a OneCycleLR must"
+            " cover all updates, and a ConstantLR with `factor=0` never comes back."
         )
 
 

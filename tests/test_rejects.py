@@ -18,8 +18,8 @@ E = js.ExponentialLR(LR, 0.9)
 NAN, INF = float("nan"), float("inf")
 
 REJECTED_BY_TORCH = [  # (class, arguments, PyTorch's exception, what the message must say)
-    ("ConstantLR", dict(factor=1.5), ValueError, "factor=...)` must be above 0 and at most 1, got 1.5"),
-    ("ConstantLR", dict(factor=-0.1), ValueError, "factor=...)` must be above 0 and at most 1, got -0.1"),
+    ("ConstantLR", dict(factor=1.5), ValueError, "factor=...)` must be from 0 to 1, got 1.5"),
+    ("ConstantLR", dict(factor=-0.1), ValueError, "factor=...)` must be from 0 to 1, got -0.1"),
     ("LinearLR", dict(start_factor=0.0), ValueError, "start_factor=...)` must be above 0"),
     ("LinearLR", dict(start_factor=1.1), ValueError, "start_factor=...)` must be above 0"),
     ("LinearLR", dict(end_factor=-0.1), ValueError, "end_factor=...)` must be from 0 to 1"),
@@ -53,7 +53,6 @@ REJECTED_BY_TORCH = [  # (class, arguments, PyTorch's exception, what the messag
 LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.StepLR(LR, 0), "step_size=...)` must be a number of steps other than 0, got 0"),
     (lambda: js.CosineAnnealingLR(LR, 0), "T_max=...)` must be"),
-    (lambda: js.ConstantLR(LR, 0.0), "factor=...)` must be above 0"),
     (lambda: js.CyclicLR(0.1, 0.2, 0), "step_size_up=...)` must be"),
     (lambda: js.CyclicLR(0.1, 0.2, 3, -3), "step_size_down=...)` must be other than -3"),
     (lambda: js.OneCycleLR(LR, 10, pct_start=0.1), "a first phase of no length"),
