@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from schedules import DERIVED, SCHEDULES, SINGLES
+from schedules import SCHEDULES
 
 import jaxsched as js
 from jaxsched import _past_end
@@ -110,10 +110,10 @@ def test_a_plateau_whose_state_is_numpy(plateau):
     np.testing.assert_array_equal(jax.vmap(plateau)(after), expected)
 
 
-@pytest.mark.parametrize("count", [-1, -(2**70), np.int8(-3), np.array(-5), jnp.int32(-2)])
-@pytest.mark.parametrize("name", [*SINGLES, *DERIVED])
-def test_a_negative_count_is_count_0(name, count):
-    assert SCHEDULES[name](count) == SCHEDULES[name](0)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_negative_count_is_count_0(name):
+    for count in (-1, -(2**70), np.int8(-3), np.array(-5), jnp.int32(-2)):
+        assert SCHEDULES[name](count) == SCHEDULES[name](0)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
