@@ -20,6 +20,7 @@ from ._factors import MultiStepLR as MultiStepLR
 from ._factors import PolynomialLR as PolynomialLR
 from ._factors import StepLR as StepLR
 from ._flows import PlateauState as PlateauState
+from ._from_torch import current_count as current_count
 from ._from_torch import from_torch as from_torch
 from ._functions import LambdaLR as LambdaLR
 from ._functions import MultiplicativeLR as MultiplicativeLR

@@ -10,6 +10,7 @@ schedule of ours is stepped on a copy instead and becomes a table (`_stepped.py`
 import dataclasses
 import inspect
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,16 +20,17 @@ from . import _numbers as xp
 from . import _phases, _protocol
 from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import CosineAnnealingLR
+from ._counts import skip
 from ._cycles import CyclicLR, OneCycleLR
 from ._held import Held, Unreadable, arguments, base_of, built_at, look, shortest, steps_done
 from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
-from ._schedule import without_warnings
+from ._schedule import caller_level, without_warnings
 from ._schedulers import OF_FUNCTIONS
-from ._stepped import stepped
+from ._stepped import stepped, stepped_on, steps_by_count, steps_taken
 
 
-def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
+def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beginning") -> Any:
     """A live PyTorch scheduler, however nested, as a schedule.
 
     Args:
@@ -38,28 +40,33 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
         among them; compositions without a closed form; and schedulers of other classes than
         PyTorch's own, which a copy is stepped for.
 
+      start: where count 0 is. "beginning": where PyTorch started, and `jaxsched.current_count` is
+        now. "now": this moment. With `total_steps` a copy is then stepped on from where it is,
+        which is right for whatever has been done to it: memory of its own, rates set by hand, a
+        group added. Without, it is the schedule from the beginning, skipped to now.
+
     Returns:
       The schedule that says what PyTorch does: read from what the objects hold, and found to give
       the rate that they show. A ParamGroups for several parameter groups. A ReduceLROnPlateau's
       `init()` has the state of the live one: best metric, bad epochs, cooldown.
 
-      Count 0 is where PyTorch started, and now is count `scheduler.last_epoch`. One that was built
-      with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it here too; count 0 is
-      then the moment after it, and now is `scheduler.last_epoch - schedule.last_epoch - 1`.
-
-      Where the group's rate is not what follows from its initial one (an optimizer that had
-      a scheduler before, a rate set by hand), `lr` is worked out backwards from the rate now.
-      What the rate now does not depend on any more, nobody can know: earlier counts are then
-      those of a run that began at the initial rate.
+      A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
+      here too; count 0 is then the moment after it.
 
     A copy is stepped without parameters, losses and optimizer state: a class that looks at these
     is no function of the count, and its table is meaningless.
+
+    Warns:
+      UserWarning: where the group's rate is not what follows from its initial one (an optimizer
+        that had a scheduler before, a rate set by hand), so that `lr` is worked out backwards from
+        the rate now. Earlier counts are then a guess.
 
     Raises:
       TypeError: for something that is no PyTorch scheduler; or, without `total_steps`, for a
         function that JAX cannot trace.
       ValueError: without `total_steps`, for a scheduler that is none of PyTorch's own, or that
-        shows a rate that none of ours gives; for `total_steps` that are over.
+        shows a rate that none of ours gives; for `total_steps` that are over; for one in its middle
+        that cannot be put back to its beginning.
 
     >>> import jaxsched
     >>> import torch  # doctest: +SKIP
@@ -68,38 +75,98 @@ def from_torch(scheduler: Any, total_steps: int | None = None) -> Any:
     >>> jaxsched.from_torch(scheduler)  # doctest: +SKIP
     StepLR(lr=0.1, step_size=30)
     """
-    if not (hasattr(scheduler, "optimizer") and callable(getattr(scheduler, "step", None))):
-        inner = getattr(scheduler, "scheduler", None)
-        inner = scheduler.get("scheduler") if isinstance(scheduler, dict) else inner
-        hint = " Pass its `scheduler`." if hasattr(inner, "optimizer") else ""
-        raise TypeError(
-            f"`from_torch(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.{hint}"
-        )
+    _check_scheduler(scheduler)
     require_total_steps("from_torch", total_steps)
+    if start not in ("beginning", "now"):
+        raise ValueError(f"`from_torch(start=...)` must be 'beginning' or 'now', got {start!r}.")
+    plateau = type(scheduler).__name__ == "ReduceLROnPlateau"
+    if start == "now" and total_steps is not None and not plateau:
+        if not steps_by_count(scheduler):
+            raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
+        return stepped_on(scheduler, total_steps)
     groups = scheduler.optimizer.param_groups
     try:
-        return read(look(scheduler), groups, total_steps)
+        schedule = read(look(scheduler), groups, total_steps)
     except Unreadable as reason:
-        if not _steps_alone(scheduler):
-            raise ValueError(
-                f"`from_torch(scheduler=...)` {reason}. Its `step` asks for more than the count, so"
-                " that no table of rates by count would be its own."
-            ) from None
+        if not steps_by_count(scheduler):
+            raise ValueError(_asks_for_more(reason)) from None
         if total_steps is None:
             raise ValueError(
                 f"`from_torch(scheduler=...)` {reason}. Give `total_steps=N`, and a copy of the"
-                " scheduler is stepped instead, for the first N counts."
+                ' scheduler is stepped instead, for the first N counts (with `start="now"`, for'
+                " the next N)."
             ) from None
         return stepped(scheduler, total_steps, str(reason))
+    if start == "beginning" or plateau:
+        return schedule
+    return skip(schedule, current_count(scheduler))
 
 
-def _steps_alone(scheduler: Any) -> bool:
-    """Whether `step()` needs no metric."""
+def current_count(scheduler: Any) -> Any:
+    """The count at which a schedule from `from_torch(scheduler)` stands now.
+
+    Args:
+      scheduler: a live PyTorch scheduler.
+
+    Returns:
+      How often it has been stepped since it was built: an int (or a float, for a
+      CosineAnnealingWarmRestarts that was sent to a fractional epoch). It is what
+      `jaxsched.fast_forward` takes, to go on with an Optax state.
+
+    Raises:
+      TypeError: for something that is no PyTorch scheduler.
+      ValueError: for one that does not say how often it was stepped.
+
+    >>> import jaxsched
+    >>> import torch  # doctest: +SKIP
+    >>> optimizer = torch.optim.SGD([torch.zeros(3)], lr=0.1)  # doctest: +SKIP
+    >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30)  # doctest: +SKIP
+    >>> jaxsched.current_count(scheduler)  # doctest: +SKIP
+    0
+    """
+    _check_scheduler(scheduler, "current_count")
     try:
-        inspect.signature(scheduler.step).bind()
-    except TypeError:
-        return False
-    return True
+        return steps_done(look(scheduler))
+    except Unreadable:
+        return steps_taken(scheduler)
+
+
+def _check_scheduler(scheduler: Any, name: str = "from_torch") -> None:
+    groups = getattr(getattr(scheduler, "optimizer", None), "param_groups", None)
+    usable = groups is not None and callable(getattr(scheduler, "step", None))
+    if usable and not inspect.isclass(scheduler):
+        return
+    given = repr(scheduler) if not hasattr(scheduler, "param_groups") else "an optimizer"
+    raise TypeError(
+        f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {given}.{_hint(scheduler)}"
+    )
+
+
+def _hint(scheduler: Any) -> str:
+    """What to pass instead."""
+    if hasattr(scheduler, "param_groups"):
+        return " Pass the scheduler that was built on it."
+    if inspect.isclass(scheduler):
+        return " Pass an instance, built on an optimizer."
+    if isinstance(scheduler, dict) and {"last_epoch", "_schedulers"} & scheduler.keys():
+        return " A `state_dict()` converts with `from_torch_state_dict`."
+    inner = getattr(scheduler, "scheduler", None)
+    inner = scheduler.get("scheduler") if isinstance(scheduler, dict) else inner
+    if not hasattr(inner, "optimizer"):
+        return ""
+    if hasattr(scheduler, "step_with_optimizer"):  # Accelerate's
+        return (
+            " It steps its `scheduler` once for each process at every update: write"
+            " `per_update(from_torch(wrapper.scheduler), num_processes)`."
+        )
+    return " Pass its `scheduler`."
+
+
+def _asks_for_more(reason: Any) -> str:
+    return (
+        f"`from_torch(scheduler=...)` {reason}. Its `step` asks for more than the count, so"
+        " that no table of rates by count would be its own."
+    )
 
 
 def require_total_steps(name: str, total_steps: Any) -> None:
@@ -135,6 +202,7 @@ class _Group:
     def __init__(self, held: Held, group: dict[str, Any], index: int, total_steps: int | None):
         self.held, self.group, self.index, self.total_steps = held, group, index, total_steps
         self.shown = float(group["lr"])
+        self.backwards: Any = None  # the guess whose `lr` was solved for
         self.of_functions = any(
             leaf.cls in OF_FUNCTIONS or leaf.state.get("_scale_fn_custom") is not None
             for leaf in held.leaves()
@@ -150,6 +218,8 @@ class _Group:
                 f" {count}, got {self.total_steps}."
             )
         found = next((s for s in self._guesses(count) if self._fits(s, count)), None)
+        if found is not None and found is self.backwards and count:
+            self._warn(found)
         if found is None:
             raise Unreadable(
                 f"shows a rate of {self.shown} at step {count} that its parts do not explain: they"
@@ -187,7 +257,22 @@ class _Group:
         )
         if at_0 != at_1 and (solved := (self.shown - at_0) / (at_1 - at_0)) >= 0:
             solved = shortest(solved, lambda x: abs(x - solved) <= 1e-14 * solved)
-            yield self._build(self.held, solved, own_base=True)
+            self.backwards = self._build(self.held, solved, own_base=True)
+            yield self.backwards
+
+    def _warn(self, found: Any) -> None:
+        rate = found.carried()[0]
+        if rate == self._initial_rate():
+            return  # as built
+        warnings.warn(
+            f"`from_torch` works `lr` out backwards from the rate now, {self.shown}, which does not"
+            f" follow from the initial rate of {self._initial_rate()}: it assumes that all steps"
+            f" were this scheduler's own, and began at {rate}. Where another scheduler or a person"
+            ' sets the rate too, `from_torch(..., total_steps=N, start="now")` is certain, or a'
+            " ChainedScheduler of all that step together.",
+            UserWarning,
+            stacklevel=caller_level(),
+        )
 
     def _fits(self, schedule: Any, count: Any) -> bool:
         parts = _protocol.parts_at(schedule, int(count))

@@ -125,8 +125,13 @@ def _plateau(state: dict[str, Any], index: int) -> dict[str, Any]:
         "min_lr": plain(floors[index] if index < len(floors) else state["default_min_lr"]),
         "best": None if best == worst else best,
         "num_bad_epochs": state["num_bad_epochs"] or None,
-        "cooldown_counter": max(0, math.ceil(state["cooldown_counter"])) or None,
+        "cooldown_counter": _whole_pause(state["cooldown_counter"]) or None,
     }
+
+
+def _whole_pause(left: float) -> int:
+    """How many metrics more a cooldown takes: all there are, if it is infinite."""
+    return max(0, math.ceil(min(left, 2**31 - 1)))
 
 
 def _cyclic(state: dict[str, Any], index: int) -> dict[str, Any]:

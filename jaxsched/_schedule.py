@@ -140,7 +140,7 @@ class Schedule(Value):
                 f"`{type(self).__name__}` has no closed form here and steps from 0 at every call."
                 " Give it `total_steps=N`, and its rates are computed once.",
                 UserWarning,
-                stacklevel=_caller_level(),
+                stacklevel=caller_level(),
             )
 
     # --- how it meets an optimizer's parameter group ---
@@ -226,7 +226,7 @@ def without_warnings() -> Iterator[None]:
         _silent.reset(token)
 
 
-def _caller_level() -> int:
+def caller_level() -> int:
     """The `stacklevel` of the first frame that is neither ours nor a generated `__init__`."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):

@@ -1,7 +1,11 @@
 """Any PyTorch scheduler to a table: a copy of it is stepped, on a stand-in of its optimizer."""
 
+import collections
 import contextlib
 import copy
+import inspect
+import math
+import random
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,37 +24,110 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
     One that has been stepped is put back to its start first, as its class allows: the base class
     has no more state than a count. Whether that was the start shows in the rates from there.
     """
-    done = _steps_done(scheduler)
+    if _takes_count(scheduler):
+        return _told(scheduler, total_steps)
+    done = steps_taken(scheduler)
     if done >= total_steps:
         raise ValueError(
             f"`from_torch(total_steps=...)` must be more than the steps done, {done}, got"
             f" {total_steps}."
         )
-    with warnings.catch_warnings(), _untouched(scheduler.optimizer):
-        warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+    with _undisturbed(scheduler):
         twin = _copy(scheduler)
         if done:
             _rewind(twin, done, reason)
-        rates, momenta = [], []
-        for count in range(total_steps):
-            if count:
-                _step(twin, count)
-            groups = twin.optimizer.param_groups
-            rates.append([float(group["lr"]) for group in groups])
-            momenta.append([momentum_in(group) for group in groups])
+        history = _History(twin)
+        history.go_to(done)
+        if done and not alike(_state(twin), _state(scheduler)):
+            raise ValueError(_too_late(reason))
+        history.go_to(total_steps - 1)
+    return history.table()
+
+
+def _told(scheduler: Any, total_steps: int) -> Any:
+    """The table of a class that is told the count at each step, and so is a function of it."""
+    with _undisturbed(scheduler):
+        history = _History(_copy(scheduler), -1)
+        history.go_to(total_steps - 1)
+    del history.rates[0], history.momenta[0]
     shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
-    if not np.allclose(rates[done], shown, rtol=1e-4, atol=1e-7 * np.abs(rates).max()):
-        raise ValueError(_too_late(reason))
-    tables = [
-        Table(np.array(lr), momenta=np.array(m) if len(set(m)) > 1 else None)
-        for lr, m in zip(zip(*rates, strict=True), zip(*momenta, strict=True), strict=True)
-    ]
-    return tables[0] if len(tables) == 1 else ParamGroups(tables)
+    if not any(np.allclose(rates, shown, rtol=1e-9, atol=0.0) for rates in history.rates):
+        raise ValueError(
+            f"`from_torch(scheduler=...)` shows a rate of {shown} that {type(scheduler).__name__} has"
+            f' at none of its first {total_steps} counts. `start="now"` would need the count too: it'
+            " is converted with the rates that it sets itself."
+        )
+    return history.table()
 
 
-def _step(twin: Any, count: int) -> None:
+def stepped_on(scheduler: Any, total_steps: int) -> Any:
+    """The rates of a scheduler at its next `total_steps` counts, as a table for each group."""
+    if _takes_count(scheduler):
+        raise ValueError(
+            f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
+            " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
+        )
+    with _undisturbed(scheduler):
+        history = _History(_copy(scheduler))
+        history.go_to(total_steps - 1)
+    return history.table()
+
+
+def steps_by_count(scheduler: Any) -> bool:
+    """Whether `step` needs no metric: no argument, or the count alone."""
+    return _binds(scheduler) or _takes_count(scheduler)
+
+
+def _binds(scheduler: Any, *arguments: Any) -> bool:
     try:
-        twin.step()
+        inspect.signature(scheduler.step).bind(*arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def _takes_count(scheduler: Any) -> bool:
+    """Whether `step` must be told the count, as all of timm's are."""
+    if _binds(scheduler) or not _binds(scheduler, 0):
+        return False
+    first = next(iter(inspect.signature(scheduler.step).parameters))
+    return first in ("epoch", "step", "count", "num_updates", "iteration")
+
+
+class _History:
+    """The rates and momenta of a scheduler's copy as it is stepped."""
+
+    def __init__(self, twin: Any, first: int = 0):
+        self.twin, self.count = twin, first
+        self.told = _takes_count(twin)
+        self.rates: list[list[float]] = []
+        self.momenta: list[list[float]] = []
+        self._note()
+
+    def _note(self) -> None:
+        groups = self.twin.optimizer.param_groups
+        self.rates.append([float(group["lr"]) for group in groups])
+        self.momenta.append([momentum_in(group) for group in groups])
+
+    def go_to(self, count: int) -> None:
+        while self.count < count:
+            self.count += 1
+            _step(self.twin, self.count, self.told)
+            self._note()
+
+    def table(self) -> Any:
+        tables = [
+            Table(np.array(lr), momenta=np.array(m) if len(set(m)) > 1 else None)
+            for lr, m in zip(
+                zip(*self.rates, strict=True), zip(*self.momenta, strict=True), strict=True
+            )
+        ]
+        return tables[0] if len(tables) == 1 else ParamGroups(tables)
+
+
+def _step(twin: Any, count: int, told: bool) -> None:
+    try:
+        twin.step(*[count] if told else [])
     except Exception as error:
         raise ValueError(
             f"`from_torch(total_steps=...)` must be in the reach of {type(twin).__name__}: the step"
@@ -58,11 +135,75 @@ def _step(twin: Any, count: int) -> None:
         ) from error
 
 
-def _steps_done(scheduler: Any) -> int:
+def steps_taken(scheduler: Any) -> int:
+    """How often a scheduler of any class has been stepped, as far as it tells."""
     if hasattr(scheduler, "_schedulers") and not hasattr(scheduler, "last_epoch"):
-        return _steps_done(scheduler._schedulers[0])
+        return steps_taken(scheduler._schedulers[0])
     counted = getattr(scheduler, "_step_count", 0)
-    return counted - 1 if counted else max(0, scheduler.last_epoch)
+    if counted:
+        return counted - 1
+    for name, before in _COUNTERS:
+        if isinstance(number := getattr(scheduler, name, None), int):
+            return max(0, number - before)
+    raise ValueError(
+        f"`from_torch(scheduler=...)` must tell how often it was stepped, and"
+        f" {type(scheduler).__name__} has no `last_epoch`: give `total_steps=N` and"
+        ' `start="now"`, and a copy is stepped on from where it is.'
+    )
+
+
+# Where libraries keep their counts, and what these are when they are built.
+_COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), ("_step", 0)]
+
+
+@contextlib.contextmanager
+def _undisturbed(scheduler: Any) -> Iterator[None]:
+    """Leaves the live optimizer, the random generators and the warnings as they were."""
+    import torch
+
+    python, numpy_, torch_ = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        with warnings.catch_warnings(), _untouched(scheduler.optimizer):
+            warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy_)
+        torch.set_rng_state(torch_)
+
+
+def _state(scheduler: Any) -> tuple:
+    """All that a scheduler and its optimizer's groups hold, but for objects without a value."""
+    groups = [_numbers(group) for group in scheduler.optimizer.param_groups]
+    return _plain(vars(scheduler), 8), [_plain(group, 8) for group in groups]
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """A value as nested dicts and lists of numbers and strings."""
+    if isinstance(value, bool | int | float | str | bytes | type(None)):
+        return value
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if hasattr(value, "param_groups") or depth == 0:
+        return None  # an optimizer is compared by its groups
+    if isinstance(value, dict):
+        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | collections.deque):
+        return [_plain(item, depth - 1) for item in value]
+    if inspect.isroutine(value) or inspect.isclass(value) or not hasattr(value, "__dict__"):
+        return None
+    return _plain(vars(value), depth - 1)
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Equality of such values, floats up to rounding (a recursion drifts from its closed form)."""
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-9) or (a != a and b != b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(alike, a, b))
+    return a == b
 
 
 def _copy(scheduler: Any) -> Any:
@@ -121,7 +262,9 @@ def _numbers(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rewind(twin: Any, done: int, reason: str) -> None:
-    if hasattr(twin, "_schedulers") or not hasattr(twin, "_initial_step"):
+    if hasattr(twin, "_schedulers") or not (
+        hasattr(twin, "_initial_step") and isinstance(getattr(twin, "last_epoch", None), int)
+    ):
         raise ValueError(_too_late(reason))
     twin.last_epoch -= done + 1
     for group in twin.optimizer.param_groups:
@@ -132,5 +275,6 @@ def _rewind(twin: Any, done: int, reason: str) -> None:
 def _too_late(reason: str) -> str:
     return (
         f"`from_torch(scheduler=...)` {reason}; and now that it has been stepped, a copy cannot be"
-        " put back to its start. Convert it right after it is built."
+        ' put back to its start. Give `total_steps=N` and `start="now"`, and a copy is stepped on'
+        " from where it is; or convert it right after it is built."
     )

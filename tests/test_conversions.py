@@ -1,0 +1,298 @@
+"""Conversions in the middle of a run: PyTorch's own rates from there on, or an error that helps."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from oracle import assert_close, history, sgd, step
+from torch.optim import lr_scheduler
+
+import jaxsched as js
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*no closed form:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*The epoch parameter in:UserWarning"),
+]
+STEPS = 20
+
+
+class OwnCounter(lr_scheduler.LRScheduler):
+    """Counts its own steps, in what the base class knows nothing of."""
+
+    def __init__(self, optimizer):
+        self.number = -1
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [base * (1.0 if self.number < 4 else 0.1) for base in self.base_lrs]
+
+    def step(self, epoch=None):
+        self.number += 1
+        super().step()
+
+
+class GradualWarmup(lr_scheduler.LRScheduler):
+    """As the package warmup_scheduler has it: the scheduler after it is stepped from inside."""
+
+    def __init__(self, optimizer, total_epoch, after):
+        self.total_epoch, self.after, self.finished = total_epoch, after, False
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        if self.last_epoch > self.total_epoch:
+            self.finished = True
+            return self.after.get_last_lr()
+        return [base * self.last_epoch / self.total_epoch for base in self.base_lrs]
+
+    def step(self, epoch=None):
+        if self.finished:
+            self.after.step()
+        else:
+            super().step()
+
+
+class BatchCounter:
+    """As DeepSpeed's: no `last_epoch`, a count that begins below 0."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.last_batch_iteration = optimizer, -1
+        self.base = optimizer.param_groups[0]["lr"]
+        self._set(0.0)
+
+    def _set(self, factor):
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.base * factor
+
+    def step(self, last_batch_iteration=None):
+        self.last_batch_iteration += 1
+        self._set(min(1.0, self.last_batch_iteration / 8))
+
+
+class Noam:
+    """As in the annotated Transformer: it steps the optimizer too."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self._step = optimizer, 0
+
+    def step(self):
+        self._step += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = min(self._step**-0.5, self._step * 8**-1.5)
+
+
+class Told:
+    """As timm's: `step` is told the epoch."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def step(self, epoch, metric=None):
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.1 * 0.9**epoch
+
+
+class Drawing(lr_scheduler.LRScheduler):
+    def get_lr(self):
+        noise = random.random() + np.random.rand() + float(torch.rand(()))
+        return [base * (1 + 0 * noise) / (1 + self.last_epoch) for base in self.base_lrs]
+
+
+def by_hand(optimizer):
+    scheduler = lr_scheduler.CosineAnnealingLR(optimizer, 20, 0.01)
+    optimizer.param_groups[0]["lr"] = 0.04
+    return scheduler
+
+
+def set_back(optimizer):
+    scheduler = lr_scheduler.StepLR(optimizer, 3)
+    step(scheduler, 4)
+    scheduler.last_epoch = -1
+    return scheduler
+
+
+def grown(optimizer):
+    scheduler = lr_scheduler.LambdaLR(optimizer, lambda e: 0.9**e)
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.3})
+    scheduler.base_lrs.append(0.3)
+    scheduler.lr_lambdas.append(lambda e: 0.8**e)
+    return scheduler
+
+
+def fractional(optimizer):
+    scheduler = lr_scheduler.ExponentialLR(optimizer, 0.9)
+    scheduler.step(2.5)
+    return scheduler
+
+
+def restarted(optimizer):
+    scheduler = lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 3, 2)
+    scheduler.step(7.25)
+    return scheduler
+
+
+def resumed(optimizer):
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+    return lr_scheduler.StepLR(optimizer, 4, 0.5, last_epoch=9)
+
+
+KINDS = {
+    "a counter of its own": OwnCounter,
+    "a warm-up around another": lambda o: GradualWarmup(o, 4, lr_scheduler.StepLR(o, 3)),
+    "a count of batches": BatchCounter,
+    "Noam": Noam,
+    "random numbers": Drawing,
+    "a rate set by hand": by_hand,
+    "a count set by hand": set_back,
+    "a group added": grown,
+    "a fractional epoch": fractional,
+    "restarts at a fractional epoch": restarted,
+    "resumed": resumed,
+    "a chain": lambda o: lr_scheduler.ChainedScheduler([lr_scheduler.LinearLR(o), lr_scheduler.ExponentialLR(o, 0.9)]),
+    "a sequence": lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o), lr_scheduler.StepLR(o, 3)], [5]),
+    "a cycle": lambda o: lr_scheduler.OneCycleLR(o, 0.3, 60),
+    "an untraceable function in a chain": lambda o: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.LambdaLR(o, lambda e: 0.5 if e < 6 else 0.25), lr_scheduler.ExponentialLR(o, 0.9)]
+    ),
+}  # fmt: skip
+
+
+def seen(scheduler):
+    generators = (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        torch.get_rng_state().tolist(),
+    )
+    groups = [
+        {k: v for k, v in g.items() if k != "params"} for g in scheduler.optimizer.param_groups
+    ]
+    held = {k: v for k, v in vars(scheduler).items() if isinstance(v, int | float | list)}
+    return repr((generators, groups, held))
+
+
+def matches(schedule, expected):
+    assert_close(schedule, expected if expected.shape[1] > 1 else expected[:, 0])
+
+
+@pytest.mark.parametrize("done", [0, 1, 7])
+@pytest.mark.parametrize("name", KINDS)
+def test_from_now_on(name, done):
+    scheduler = step(KINDS[name](sgd()), done)
+    before = seen(scheduler)
+    table = js.from_torch(scheduler, total_steps=STEPS, start="now")
+    assert seen(scheduler) == before
+
+    matches(table, history(scheduler, STEPS))
+
+
+@pytest.mark.filterwarnings("ignore:.*works `lr` out backwards:UserWarning")
+@pytest.mark.parametrize("done", [0, 1, 7])
+@pytest.mark.parametrize("name", KINDS)
+def test_from_the_beginning_or_an_error_that_points_to_now(name, done):
+    scheduler = step(KINDS[name](sgd()), done)
+    before = seen(scheduler)
+    try:
+        schedule = js.from_torch(scheduler, total_steps=60)
+    except ValueError as error:
+        assert 'start="now"' in str(error)
+        schedule = None
+    assert seen(scheduler) == before
+    if schedule is None:
+        return
+
+    now, expected = js.current_count(scheduler), history(scheduler, STEPS)
+    if isinstance(now, int):
+        groups = schedule if isinstance(schedule, js.ParamGroups) else [schedule]
+        for group, column in zip(groups, expected.T, strict=True):
+            np.testing.assert_allclose(group(now + np.arange(STEPS)), column, rtol=2e-7)
+
+
+@pytest.mark.parametrize("done", [0, 3])
+@pytest.mark.parametrize(
+    "name", ["a chain", "a sequence", "a cycle", "resumed", "restarts at a fractional epoch"]
+)
+def test_from_now_on_without_a_table(name, done):
+    scheduler = step(KINDS[name](sgd()), done)
+    if name.startswith("restarts"):
+        scheduler = step(lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 3, 2), done)
+    schedule = js.from_torch(scheduler, start="now")
+
+    matches(schedule, history(scheduler, STEPS))
+
+
+def test_a_class_that_is_told_the_epoch():
+    expected = 0.1 * 0.9 ** np.arange(STEPS)
+    scheduler = Told(sgd())
+
+    assert_close(js.from_torch(scheduler, total_steps=STEPS), expected)
+    scheduler.step(7)
+    assert_close(js.from_torch(scheduler, total_steps=STEPS), expected)
+    with pytest.raises(ValueError, match=r"jaxsched.skip\(schedule, n\)"):
+        js.from_torch(scheduler, total_steps=STEPS, start="now")
+    scheduler.optimizer.param_groups[0]["lr"] = 7.0
+    with pytest.raises(ValueError, match="at none of its first 20 counts"):
+        js.from_torch(scheduler, total_steps=STEPS)
+
+
+def test_a_memory_of_its_own_is_no_table_from_the_beginning():
+    scheduler = step(OwnCounter(sgd()), 1)
+    with pytest.raises(ValueError, match=r'cannot be put back to its start.*`start="now"`'):
+        js.from_torch(scheduler, total_steps=8)
+
+
+WRONG = [
+    ({"last_epoch": 3, "_schedulers": []}, "converts with `from_torch_state_dict`"),
+    (lr_scheduler.StepLR, "Pass an instance"),
+    (sgd(), "got an optimizer. Pass the scheduler"),
+]
+
+
+@pytest.mark.parametrize("wrong, message", WRONG)
+def test_what_is_no_scheduler(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        js.from_torch(wrong)
+
+
+def test_accelerates_wrapper():
+    class Wrapper:
+        def __init__(self, scheduler):
+            self.scheduler, self.step_with_optimizer = scheduler, True
+
+    with pytest.raises(TypeError, match=r"per_update\(from_torch\(wrapper.scheduler\)"):
+        js.from_torch(Wrapper(lr_scheduler.StepLR(sgd(), 3)))
+
+
+def test_a_metric_is_no_count():
+    class Plateau(lr_scheduler.ReduceLROnPlateau):
+        pass
+
+    for start in ("beginning", "now"):
+        with pytest.raises(ValueError, match="asks for more than the count"):
+            js.from_torch(Plateau(sgd()), 9, start)
+
+
+def test_a_start_that_is_none():
+    with pytest.raises(ValueError, match=r"from_torch\(start=...\)` must be 'beginning' or 'now'"):
+        js.from_torch(lr_scheduler.StepLR(sgd(), 3), start="middle")
+
+
+@pytest.mark.parametrize("options", [{"cooldown": float("inf")}, {"patience": float("inf")}])
+def test_a_plateau_of_infinite_lengths(options):
+    scheduler = lr_scheduler.ReduceLROnPlateau(sgd(), factor=0.5, **{"patience": 0} | options)
+    metrics = [1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0]
+    for metric in metrics[:3]:
+        scheduler.step(metric)
+    plateau = js.from_torch(copy.deepcopy(scheduler))
+    state = plateau.init()
+    for metric in metrics[3:]:
+        scheduler.step(metric)
+        state = plateau.update(state, value=metric)
+
+        assert float(plateau(state)) == pytest.approx(
+            scheduler.optimizer.param_groups[0]["lr"], rel=1e-6
+        )
