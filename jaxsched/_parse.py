@@ -26,6 +26,7 @@ from ._value import Value, same
 
 _NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
 _NAMED["per_epoch"] = per_epoch
+MAX_CALLS = 64  # schedules in one text: to compile more takes longer than one waits
 _FUNCTIONS = {"lr_lambda", "scale_fn"}
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
 
@@ -57,6 +58,7 @@ def parse(text: str) -> Any:
         ^^^^^^
     """
     reader = _Reader(Source(text))
+    reader.check_calls()
     with without_warnings():  # of a missing `total_steps`
         return reader.schedule(reader.source.tree)
 
@@ -66,6 +68,18 @@ class _Reader:
 
     def __init__(self, source: Source):
         self.source = source
+
+    def check_calls(self) -> None:
+        tree = self.source.tree
+        calls = [x for x in ast.walk(tree) if isinstance(x, ast.Call) and self.is_schedule(x.func)]
+        if len(calls) > MAX_CALLS:
+            reason = f"a text of {len(calls)} schedules: {MAX_CALLS} are read"
+            raise self.source.error_at(calls[MAX_CALLS], reason)
+
+    @staticmethod
+    def is_schedule(node: ast.expr) -> bool:
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
+        return name in _NAMED
 
     def schedule(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Call):
