@@ -1,17 +1,16 @@
-"""Schedules to one: ChainedScheduler, SequentialLR, and ParamGroups for several groups."""
+"""Schedules to one: ChainedScheduler and SequentialLR."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import _protocol
+from . import _phases, _protocol
 from ._functions import check_total_steps
 from ._plateau import ReduceLROnPlateau
-from ._schedule import Schedule
-from ._value import Value, concrete, static
+from ._schedule import Schedule, no_number
+from ._value import concrete, static
 
 
 class _Composite(Schedule):
@@ -60,8 +59,52 @@ class _Composite(Schedule):
     def carried(self):
         return next((pair for part in singles(self) if (pair := part.carried())), None)
 
+    def nested(self):
+        return tuple(self.schedulers)
+
     def horizon(self):
         return self.total_steps
+
+    @property
+    def momentum(self) -> "CompositeMomentum":
+        """The momentum that PyTorch's loop leaves in the group, as a schedule of its own.
+
+        Raises an AttributeError where no part cycles one.
+        """
+        if all(part.momentum_part() is None for part in singles(self)):
+            raise AttributeError(
+                f"`{type(self).__name__}(...)` has no `momentum`: none of its parts cycles one, as"
+                " CyclicLR and OneCycleLR do."
+            )
+        return CompositeMomentum(self)
+
+
+class CompositeMomentum(Schedule):
+    """The momentum that the parts of a chain or sequence leave in the group."""
+
+    schedule: _Composite
+
+    __mul__ = __rmul__ = no_number
+
+    def plan(self):
+        phases = _phases.momenta(_protocol.play(self.schedule))
+        return tuple(map(_phases.choose, phases)), self
+
+    def rate(self, count, plan):
+        phases = _phases.momenta(_protocol.play(self.schedule))
+        return _phases.rate(phases, plan, count)
+
+    def curve(self, t):
+        return self.rate(t, self.plan()[0])
+
+    def last_count(self):
+        return self.schedule.last_count()
+
+    def past_end(self, count):
+        return self.schedule.past_end(count)
+
+    def __repr__(self):
+        return f"{self.schedule!r}.momentum"
 
 
 class ChainedScheduler(_Composite):
@@ -187,62 +230,7 @@ class SequentialLR(_Composite):
 
 def singles(schedule):
     """The single schedules that a schedule is made of, in the order PyTorch builds them."""
-    if not isinstance(schedule, _Composite):
+    if not schedule.nested():
         yield schedule
-        return
-    for part in schedule.schedulers:
+    for part in schedule.nested():
         yield from singles(part)
-
-
-class ParamGroups(Value):
-    """One schedule per parameter group, as PyTorch's lists of rates and functions give.
-
-    Args:
-      schedules: the schedules, one per group.
-
-    Returns:
-      A function of the count that stacks the groups' rates along a last axis. Indexing gives
-      one group's schedule, for `optax.partition`.
-
-    Raises:
-      ValueError: for no schedules.
-      TypeError: for a group that is no schedule.
-
-    >>> import jaxsched
-    >>> groups = ParamGroups([jaxsched.StepLR(0.01, 30), jaxsched.StepLR(0.1, 30)])
-    >>> groups(30)
-    Array([0.001, 0.01 ], dtype=float32)
-    >>> groups[1]
-    StepLR(lr=0.1, step_size=30)
-    """
-
-    schedules: Sequence[Schedule | ReduceLROnPlateau]
-
-    def __post_init__(self):
-        if not isinstance(self.schedules, list | tuple):
-            self.reject("schedules", "a list of schedules", TypeError)
-        super().__post_init__()
-
-    def validate(self):
-        if not self.schedules:
-            self.reject("schedules", "at least one schedule")
-        for schedule in self.schedules:
-            if not isinstance(schedule, Schedule | ReduceLROnPlateau):
-                self.reject("schedules", "schedules", TypeError)
-
-    def __call__(self, count: Any) -> jax.Array:
-        return jnp.stack([schedule(count) for schedule in self.schedules], axis=-1)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.schedules[index]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.schedules)
-
-    def __len__(self) -> int:
-        return len(self.schedules)
-
-
-def groups_of(schedule: Any) -> list[Any]:
-    """One schedule for each parameter group."""
-    return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]

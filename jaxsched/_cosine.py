@@ -197,7 +197,6 @@ class SWALR(Single):
     last_epoch: int = static(default=-1)
 
     own_clock = True
-    levels = ("swa_lr",)
     checked_by_value = ("anneal_epochs",)
 
     def validate(self):
@@ -212,7 +211,7 @@ class SWALR(Single):
         return 0
 
     def attach(self, group):
-        group.set_levels(self)
+        group.set_levels(SWALR, self, ("swa_lr",))
         return super().attach(group)
 
     def steps(self, s, t) -> Affine:

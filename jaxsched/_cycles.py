@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _numbers as xp
 from ._functions import call, check_function, check_total_steps, tabulated_within
-from ._schedule import Schedule
+from ._schedule import Schedule, no_number
 from ._value import Float, Int, Number, evolve, known, static
 
 
@@ -40,11 +40,16 @@ class Momentum(Schedule):
     def __repr__(self):
         return f"{self.schedule!r}.momentum"
 
+    __mul__ = __rmul__ = no_number  # `optax.sgd` multiplies with it
+
 
 class _Cycling(Schedule):
     """What sets a momentum along with the rate."""
 
     cycle_momentum = True
+
+    def momentum_part(self):
+        return Momentum(self) if self.cycle_momentum else None
 
     @property
     def momentum(self) -> Momentum:
@@ -136,6 +141,7 @@ class CyclicLR(_Cycling):
     def attach(self, group):
         if self.last_epoch == -1:
             group.set_lr(self.base_lr)
+            group.set_levels(OneCycleLR, self, _momenta(self))
         group.set_default_initial_lr()
         if group.initial_lr is None:
             return self, self
@@ -246,7 +252,6 @@ class OneCycleLR(_Cycling):
     three_phase: bool = static(default=False)
     last_epoch: int = static(default=-1)
 
-    levels = ("max_lr", "div_factor", "final_div_factor")
     resets_initial_lr = True
     checked_by_value = ("epochs", "steps_per_epoch")
 
@@ -298,8 +303,9 @@ class OneCycleLR(_Cycling):
         initial = self.max_lr / self.div_factor
         if self.last_epoch == -1:
             group.initial_lr = initial
-        if self.last_epoch == -1 or OneCycleLR not in group.levels:
-            group.set_levels(self)
+        if self.last_epoch == -1 or "max_lr" not in group.levels.get(OneCycleLR, {}):
+            rates = ("max_lr", "div_factor", "final_div_factor")
+            group.set_levels(OneCycleLR, self, (*rates, *_momenta(self)))
         if group.initial_lr is None:
             group.initial_lr = initial
         return self, self
@@ -332,3 +338,8 @@ class OneCycleLR(_Cycling):
         if self.anneal_strategy == "linear":
             return (end - begin) * way + begin
         return end + (begin - end) / 2.0 * (xp.cos(xp.pi * way) + 1.0)
+
+
+def _momenta(schedule: _Cycling) -> tuple[str, ...]:
+    """What a cycle writes into the group, whence every OneCycleLR on the optimizer reads it."""
+    return ("base_momentum", "max_momentum") if schedule.cycle_momentum else ()

@@ -16,10 +16,11 @@ from typing import Any
 import jax
 
 from . import _phases, _protocol
-from ._compose import ChainedScheduler, ParamGroups, SequentialLR, singles
+from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import CosineAnnealingLR
 from ._cycles import CyclicLR, OneCycleLR
 from ._held import Held, Unreadable, arguments, base_of, built_at, look, shortest, steps_done
+from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
 from ._schedule import without_warnings
 from ._schedulers import OF_FUNCTIONS

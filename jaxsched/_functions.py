@@ -116,6 +116,12 @@ class MultiplicativeLR(Single):
     def step(self, t) -> Affine:
         return Affine(call(self, "lr_lambda", t), 0)
 
+    def steps(self, s, t) -> Affine:
+        def multiply(i, factor):
+            return factor * self.step(s + i).a
+
+        return Affine(jax.lax.fori_loop(1, t - s + 1, multiply, jnp.float64(1.0)), 0)
+
     def restart(self, t) -> Affine:
         return self.step(t)
 

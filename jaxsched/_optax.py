@@ -5,11 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from ._flows import PlateauState
 
 
-def current_lr(opt_state: Any) -> jax.Array:
+def current_lr(opt_state: Any) -> Any:
     """The learning rate that the last update applied.
 
     Args:
@@ -17,10 +18,12 @@ def current_lr(opt_state: Any) -> jax.Array:
         inside `optax.chain`, `optax.partition`, `optax.MultiSteps` or an `nnx.Optimizer`.
 
     Returns:
-      The rate, a scalar array; before the first update, the rate that one will apply.
+      The rate, a scalar array; before the first update, the rate that one will apply. Where
+      several groups of an `optax.partition` inject one, a dict `{label: rate}`, nested as they are.
 
     Raises:
-      ValueError: where no state injects a `learning_rate`, or several do.
+      TypeError: for an optimizer in place of its state.
+      ValueError: where no state injects a `learning_rate`, or several do outside of a partition.
 
     >>> import jax.numpy as jnp
     >>> import jaxsched, optax
@@ -32,52 +35,83 @@ def current_lr(opt_state: Any) -> jax.Array:
     >>> current_lr(state)
     Array(0.025, dtype=float32)
     """
-    opt_state = getattr(opt_state, "opt_state", opt_state)  # an nnx.Optimizer or a TrainState
-    found = {}
-    nodes, _ = jax.tree_util.tree_flatten_with_path(opt_state, is_leaf=_injects)
-    for path, node in nodes:
-        if _injects(node):
-            found[jax.tree_util.keystr(path) or "the state itself"] = node.hyperparams
-    if not found:
+    _refuse_optimizer("current_lr", opt_state)
+    rate = _rate_in(getattr(opt_state, "opt_state", opt_state))  # an nnx.Optimizer or a TrainState
+    if rate is None:
         raise ValueError(
             "`current_lr(opt_state)` must find an injected learning rate, got a state without one:"
             " make the optimizer with `optax.inject_hyperparams(optax.adam)(learning_rate=...)`,"
             " or call the schedule with the step count."
         )
+    return rate
+
+
+def _rate_in(opt_state: Any) -> Any:
+    """The rate, or the groups' rates by label; None where there is none."""
+    nodes, _ = jax.tree_util.tree_flatten_with_path(opt_state, is_leaf=_has_rates)
+    found = {}
+    for path, node in nodes:
+        if _has_rates(node) and (rate := _rate_of(node)) is not None:
+            found[jax.tree_util.keystr(path) or "the state itself"] = rate
     if len(found) > 1:
         raise ValueError(
             "`current_lr(opt_state)` must find one injected learning rate, got several, at"
             f" {', '.join(found)}: pass one of these states."
         )
-    [hyperparams] = found.values()
-    rate = hyperparams["learning_rate"]
-    return rate[...] if hasattr(rate, "get_value") else rate
+    return next(iter(found.values()), None)
+
+
+def _rate_of(node: Any) -> Any:
+    if _injects(node):
+        rate = node.hyperparams["learning_rate"]
+        return rate[...] if hasattr(rate, "get_value") else rate
+    groups = {label: _rate_in(state) for label, state in node.inner_states.items()}
+    rates = {label: rate for label, rate in groups.items() if rate is not None}
+    return rates if len(rates) > 1 else next(iter(rates.values()), None)
+
+
+def _has_rates(node: Any) -> bool:
+    return _injects(node) or hasattr(getattr(node, "inner_states", None), "items")
 
 
 def _injects(node: Any) -> bool:
     return "learning_rate" in getattr(node, "hyperparams", ())
 
 
+def _refuse_optimizer(name: str, state: Any) -> None:
+    if hasattr(state, "init") and hasattr(state, "update"):
+        raise TypeError(
+            f"`{name}(opt_state=...)` must be the optimizer's state, got the optimizer itself"
+            f" ({type(state).__name__}): pass what `optimizer.init(params)` returned."
+        )
+
+
 _FIRST = {"count": 0, "gradient_step": 0, "step_count": 1}  # what each starts from
 
 
-def fast_forward(opt_state: Any, count: int) -> Any:
+def fast_forward(opt_state: Any, count: int, *, only_schedules: bool = False) -> Any:
     """The same optimizer state with every step count set, so that training resumes at `count`.
 
     Args:
       opt_state: any Optax state; the moments in it stay as they are. (Adam's bias correction goes
-        by the count: it takes moments that are still empty for full ones.)
+        by the count: it takes moments that are still empty for full ones.) Or a TrainState or an
+        `nnx.Optimizer`, whose own `step` is set too.
       count: the number of updates that are to have been made, from 0 up.
+      only_schedules: sets the counts that schedules read and no other: with a `count` of 0 the
+        schedule starts anew while Adam's moments and their bias correction go on. (Under
+        `inject_hyperparams`, the state's own `count` is not what the schedule reads.)
 
     Returns:
-      A state of the same structure. An injected rate in it is renewed by the next update.
+      A state of the same structure; the `nnx.Optimizer` itself, changed in place. An injected
+      rate in it is renewed by the next update.
 
     Warns:
       UserWarning: for a ReduceLROnPlateau in it, as no count tells what it remembers.
 
     Raises:
-      TypeError: for a `count` that is no integer.
-      ValueError: for a negative `count`, or a state without a step count.
+      TypeError: for a `count` that is no integer, or an optimizer in place of its state.
+      ValueError: for a negative `count`, a state without a step count, or a `step` that
+        counts the batches of an `optax.MultiSteps`, which no count of updates tells.
 
     >>> import jax.numpy as jnp
     >>> import jaxsched, optax
@@ -86,42 +120,117 @@ def fast_forward(opt_state: Any, count: int) -> Any:
     >>> optimizer.update(jnp.ones(1), state)[0]
     Array([-0.0125], dtype=float32)
     """
+    _check_count(count)
+    _refuse_optimizer("fast_forward", opt_state)
+    if not hasattr(opt_state, "opt_state"):
+        return _forwarded(opt_state, count, only_schedules)
+    if not hasattr(opt_state, "step"):
+        raise TypeError(
+            "`fast_forward(opt_state=...)` must be the optimizer's state, a TrainState or an"
+            f" nnx.Optimizer, got {type(opt_state).__name__}: pass its `opt_state`."
+        )
+    return _with_step(opt_state, count, only_schedules)
+
+
+def _check_count(count: Any) -> None:
     python_int = isinstance(count, int) and not isinstance(count, bool)
     scalar = jnp.issubdtype(getattr(count, "dtype", object), jnp.integer) and not jnp.ndim(count)
     if not (python_int or scalar):
         raise TypeError(f"`fast_forward(count=...)` must be an integer, got {count!r}.")
     if not isinstance(count, jax.core.Tracer) and not 0 <= count < 2**31:
         raise ValueError(f"`fast_forward(count=...)` must be from 0 to 2**31 - 1, got {count}.")
-    if hasattr(opt_state, "opt_state"):
-        raise TypeError(
-            "`fast_forward(opt_state=...)` must be the optimizer's state alone, got"
-            f" {type(opt_state).__name__}: pass its `opt_state`."
+
+
+def _with_step(holder: Any, count: Any, only_schedules: bool) -> Any:
+    """A TrainState, or the same `nnx.Optimizer`, forwarded."""
+    keyed, _ = jax.tree_util.tree_flatten_with_path(holder.opt_state)
+    if not only_schedules and any(_name(path) == "gradient_step" for path, _ in keyed):
+        raise ValueError(
+            "`fast_forward(opt_state=...)` must not hold an `optax.MultiSteps` beside a `step`,"
+            f" which counts its batches, got {type(holder).__name__}: pass its `opt_state`, and set"
+            " its `step` yourself."
         )
-    if any(map(_is_plateau, jax.tree.leaves(opt_state, is_leaf=_is_plateau))):
-        warnings.warn(
-            "`fast_forward(opt_state=...)` holds a ReduceLROnPlateau: what it remembers came of"
-            " metrics, and stays as it is. Restore it from a checkpoint.",
-            stacklevel=2,
-        )
+    opt_state = _forwarded(holder.opt_state, count, only_schedules)
+    step = holder.step
+    if not only_schedules:
+        step = jax.tree.map(lambda leaf: count if type(leaf) is int else _filled(leaf, count), step)
+    if hasattr(holder, "replace"):
+        return holder.replace(step=step, opt_state=opt_state)
+    if hasattr(holder, "_replace"):
+        return holder._replace(step=step, opt_state=opt_state)
+    holder.step, holder.opt_state = step, opt_state
+    return holder
+
+
+def _forwarded(opt_state: Any, count: Any, only_schedules: bool) -> Any:
+    _warn_of_plateaus(opt_state)
     changed = []
 
     def change(path, leaf):
         if _counts_metrics(leaf) or jnp.ndim(leaf):
             return leaf
-        keys = [getattr(key, "name", getattr(key, "key", None)) for key in path]
-        named = [key for key in keys if isinstance(key, str) and key != "value"]
-        name = named[-1] if named else None
+        name = _name(path)
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.integer):
             return leaf
         if name in _FIRST:
             changed.append(name)
-            return jnp.full_like(leaf, count + _FIRST[name])
+            return _filled(leaf, count + _FIRST[name])
         return jnp.zeros_like(leaf) if name == "mini_step" else leaf
 
-    state = jax.tree_util.tree_map_with_path(change, opt_state, is_leaf=_counts_metrics)
+    if only_schedules:
+        state = jax.tree.map(
+            lambda node: _schedule_forwarded(node, change), opt_state, is_leaf=_is_schedules
+        )
+    else:
+        state = jax.tree_util.tree_map_with_path(change, opt_state, is_leaf=_counts_metrics)
     if not changed:
-        raise ValueError("`fast_forward(opt_state=...)` must hold a step count, got none.")
+        read = " that a schedule reads" if only_schedules else ""
+        raise ValueError(f"`fast_forward(opt_state=...)` must hold a step count{read}, got none.")
     return state
+
+
+def _schedule_forwarded(node: Any, change: Any) -> Any:
+    """A part of an optimizer's state with the counts changed that schedules read in it."""
+
+    def all_of(tree):
+        return jax.tree_util.tree_map_with_path(change, tree, is_leaf=_counts_metrics)
+
+    if isinstance(node, optax.ScaleByScheduleState):
+        return all_of(node)
+    if not _is_schedules(node):
+        return node
+    own = all_of({"count": node.count, "states": node.hyperparams_states})
+    inner = jax.tree.map(
+        lambda part: _schedule_forwarded(part, change), node.inner_state, is_leaf=_is_schedules
+    )
+    return node._replace(count=own["count"], hyperparams_states=own["states"], inner_state=inner)
+
+
+def _is_schedules(node: Any) -> bool:
+    """Whether it is the state of a schedule in Optax, or injects some."""
+    return isinstance(node, optax.ScaleByScheduleState) or (
+        hasattr(node, "hyperparams_states") and hasattr(node, "_replace")
+    )
+
+
+def _name(path: Any) -> str | None:
+    """The field that a leaf is; nnx puts it into a Variable's `value`."""
+    keys = [getattr(key, "name", getattr(key, "key", None)) for key in path]
+    named = [key for key in keys if isinstance(key, str) and key != "value"]
+    return named[-1] if named else None
+
+
+def _filled(leaf: Any, count: Any) -> Any:
+    return jnp.full_like(leaf, count)
+
+
+def _warn_of_plateaus(opt_state: Any) -> None:
+    if any(map(_is_plateau, jax.tree.leaves(opt_state, is_leaf=_is_plateau))):
+        warnings.warn(
+            "`fast_forward(opt_state=...)` holds a ReduceLROnPlateau: what it remembers came of"
+            " metrics, and stays as it is. Restore it from a checkpoint.",
+            stacklevel=4,
+        )
 
 
 def _is_plateau(node: Any) -> bool:

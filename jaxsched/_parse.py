@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import ParamGroups
 from ._constant import constant
+from ._counts import CALLS, Mapped
 from ._expression import Expression
+from ._param_groups import ParamGroups
 from ._schedule import without_warnings
 from ._schedulers import SCHEDULERS
 from ._source import PointedError, Source, brief
-from ._table import PerEpoch, per_epoch
 from ._value import Value, same
 
 _NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
-_NAMED["per_epoch"] = per_epoch
+_NAMED |= {call.__name__: call for call in CALLS.values()}
 MAX_CALLS = 64  # schedules in one text: to compile more takes longer than one waits
 _FUNCTIONS = {"lr_lambda", "scale_fn"}
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
@@ -35,9 +35,10 @@ def parse(text: str) -> Any:
     """The schedule that a text writes down as a Python call; nothing in it is run.
 
     Args:
-      text: a call of one of the schedulers, of `ParamGroups` or `per_epoch`, `jaxsched.` before
-        the name or not. Its arguments are numbers and arithmetic on them, strings, True, False,
-        None, lists and further schedules; `lr_lambda` and `scale_fn` are arithmetic of `step`.
+      text: a call of one of the schedulers, of `ParamGroups`, `per_epoch`, `per_update`, `delay` or
+        `skip`, `jaxsched.` before the name or not. Its arguments are numbers and arithmetic on
+        them, strings, True, False, None, lists and further schedules; `lr_lambda` and `scale_fn`
+        are arithmetic of `step`.
 
     Returns:
       The schedule, or ParamGroups. What its constructor only warns of is not said.
@@ -220,17 +221,17 @@ def call_text(schedule: Any) -> str:
     >>> call_text(jaxsched.per_epoch(parse("LambdaLR(0.1, 1 / (1 + step))"), 390))
     'per_epoch(LambdaLR(lr=0.1, lr_lambda=lambda step: 1 / (1 + step)), steps_per_epoch=390)'
     """
-    if isinstance(schedule, PerEpoch):
-        count = _text(schedule.steps_per_epoch)
-        return f"per_epoch({call_text(schedule.schedule)}, steps_per_epoch={count})"
-    if type(schedule) not in (*SCHEDULERS, ParamGroups):
+    if type(schedule) not in (*SCHEDULERS, ParamGroups, *CALLS):
         raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
     arguments = []
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
         if not same(value, field.default):
             arguments.append(f"{field.name}={_text(value)}")
-    return f"{type(schedule).__name__}({', '.join(arguments)})"
+    if isinstance(schedule, Mapped):
+        arguments[0] = call_text(schedule.schedule)  # as one would write it
+    name = CALLS.get(type(schedule), type(schedule)).__name__
+    return f"{name}({', '.join(arguments)})"
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Phases to rates: which closed form holds in each, and how to pick the one in force.
 
-A closed form gets the parts of a phase, their clocks at its start, the rate there and the
-number `n` of steps since, and returns the rate. `choose` finds the one that is right for a
+A closed form gets the parts of a phase, their clocks, the rate at its start and the number `n`
+of steps since, and returns the rate. `choose` finds the one that is right for a
 phase; `by_steps` always is, at the price of n steps.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from . import _numbers as xp
 from . import _protocol
 from ._affine import IDENTITY, Affine
+from ._count_map import advance
 from ._exact import with_count
 from ._value import is_zero
 
@@ -24,6 +25,12 @@ MANY = 8  # parts or phases: from so many on, to take them one by one makes the 
 def choose(phase):
     """The closed form for a phase, or `by_steps` where there is none."""
     parts = phase.parts
+    if not parts:
+        return held
+    if phase.mixed and any(part.overwrites for part in parts):
+        others = [part for part in parts if not part.overwrites]
+        alone = len(others) == len(parts) - 1 and all(part.multiplies for part in others)
+        return overwritten_at_times if alone else by_steps
     if any(part.overwrites for part in parts):
         natural = len(parts) == 1 and phase.moves[-1].schedule is parts[0] and not phase.at_zero
         return curve if natural else overwritten
@@ -42,9 +49,10 @@ def choose(phase):
 def _begins_anew(phase) -> bool:
     """Whether the one schedule of a phase is at its initial rate, with its clock at 0."""
     [part] = phase.parts
-    for moves, clocks in [(phase.moves, phase.clocks), phase.at_zero or (phase.moves, (0,))]:
+    begun = (phase.moves, phase.clocks)
+    for moves, clocks in [begun, phase.at_zero or begun]:
         *before, last = moves
-        if last.schedule is not part or clocks != (0,):
+        if last.schedule is not part or clocks[0].reading != 0:
             return False
         found = before[-1].value if before and before[-1].kind == "set" else None
         if last.kind != "restart" and not (last.kind == "start" and found is part.base):
@@ -52,9 +60,14 @@ def _begins_anew(phase) -> bool:
     return True
 
 
+def held(parts, clocks, rate, n):
+    """Nothing that steps: the rate stays as it is."""
+    return rate
+
+
 def curve(parts, clocks, rate, n):
     """One schedule that overwrites, and shows its curve from the start."""
-    return parts[0].curve(clocks[0] + n)
+    return parts[0].curve(clocks[0].at(n))
 
 
 def whole_curve(parts, clocks, rate, n):
@@ -65,39 +78,58 @@ def whole_curve(parts, clocks, rate, n):
 def composed(parts, clocks, rate, n):
     """One schedule, or some that all multiply and so commute: each takes its n steps at once."""
     if len(parts) == 1:
-        return parts[0].steps(clocks[0], clocks[0] + n)(rate)
+        return _since_start(parts[0], clocks[0], n)(rate)
     kinds = defaultdict(list)
     for part, clock in zip(parts, clocks, strict=True):
-        kinds[_kind(part)].append((part, clock))
+        kinds[_kind((part, clock))].append((part, clock))
     for members in kinds.values():
         if len(members) < MANY:
             for part, clock in members:
-                rate = part.steps(clock, clock + n)(rate)
+                rate = _since_start(part, clock, n)(rate)
         else:
             rate = _product(members, n) * rate
     return rate
 
 
-def _kind(part) -> tuple:
+def _since_start(part, clock, n) -> Affine:
+    return part.steps(clock.reading, clock.at(n))
+
+
+def _kind(tree) -> tuple:
     """What schedules have in common that differ in numbers only."""
-    leaves, structure = jax.tree.flatten(part)
+    leaves, structure = jax.tree.flatten(tree)
     return structure, *map(np.shape, leaves)
 
 
 def _product(members, n):
     """The factors of parts that differ in numbers only, in one vector operation."""
     stacked = jax.tree.map(lambda *numbers: jnp.asarray(xp.stack(numbers)), *members)
-    scales = jax.vmap(lambda part, clock: part.steps(clock, clock + n).a)(*stacked)
+    scales = jax.vmap(lambda part, clock: _since_start(part, clock, n).a)(*stacked)
     return scales.prod()
 
 
 def overwritten(parts, clocks, rate, n):
     """A chain in which the last part that overwrites leaves only its own step's successors."""
     last = max(i for i, part in enumerate(parts) if part.overwrites)
-    value = parts[last].curve(clocks[last] + n)
+    value = parts[last].curve(clocks[last].at(n))
     for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):
-        value = part.step(clock + n)(value)
+        value = part.step(clock.at(n))(value)
     return xp.where(n == 0, rate, value)
+
+
+def overwritten_at_times(parts, clocks, rate, n):
+    """Parts that step at different counts: one overwrites, and all others multiply."""
+    [index] = [i for i, part in enumerate(parts) if part.overwrites]
+    now = clocks[index].at(n)
+    stepped = now > clocks[index].reading
+    begin = xp.where(stepped, clocks[index].when(now), 0)  # the count of its last step
+    value = xp.where(stepped, parts[index].curve(now), rate)
+    for i, (part, clock) in enumerate(zip(parts, clocks, strict=True)):
+        if i != index:
+            # Those behind it in the chain multiply what it wrote at that very count.
+            first = begin if i < index else xp.maximum(begin - 1, 0)
+            value = part.scale(clock.at(first), clock.at(n)) * value
+    return value
 
 
 def wave(parts, clocks, rate, n):
@@ -108,15 +140,16 @@ def wave(parts, clocks, rate, n):
     """
     [index] = [i for i, part in enumerate(parts) if not part.multiplies]
     cosine, clock = parts[index], clocks[index]
-    begin = xp.clip(cosine.last_trough(clock + n), clock, clock + n) - clock
-    shrink, rise = cosine.steps(clock + begin, clock + n)
+    trough = cosine.last_trough(clock.at(n))
+    begin = xp.where(trough >= clock.reading, clock.when(trough + 1) - 1, 0)
+    shrink, rise = cosine.steps(clock.at(begin), clock.at(n))
     before = after = 1.0
-    for i, (part, k) in enumerate(zip(parts, clocks, strict=True)):
+    for i, (part, own) in enumerate(zip(parts, clocks, strict=True)):
         if i < index:
-            before = before * part.scale(k + xp.minimum(begin + 1, n), k + n)
-            shrink = shrink * part.scale(k + begin, k + n)
+            before = before * part.scale(own.at(xp.minimum(begin + 1, n)), own.at(n))
+            shrink = shrink * part.scale(own.at(begin), own.at(n))
         elif i > index:
-            after = after * part.scale(k + begin, k + n)
+            after = after * part.scale(own.at(begin), own.at(n))
     return xp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after
 
 
@@ -125,12 +158,17 @@ def by_steps(parts, clocks, rate, n):
 
     def step(i, rate):
         for part, clock in zip(parts, clocks, strict=True):
-            rate = part.step(clock + i)(rate)
+            rate = _change(part, clock, i)(rate)
         return rate
 
     # Adding 0 * n lets the carry vary with the count, which shard_map wants to know beforehand.
     rate = jnp.asarray(rate, jnp.float64) + 0.0 * n
     return jax.lax.fori_loop(1, n + 1, step, rate)
+
+
+def _change(part, clock, n) -> Affine:
+    """What a part does at the `n`th count of a phase."""
+    return part.between(clock.at(n - 1), clock.at(n)) if clock.maps else part.step(clock.at(n))
 
 
 def rate(phases, plan, count):
@@ -142,7 +180,10 @@ def rate(phases, plan, count):
             moves, clocks = phase.at_zero
             at_zero = _entry(phases, plan, entries, index, moves)
             entry = xp.where(phase.start == 0, at_zero, entry)
-            clocks = tuple(map(lambda a, b: xp.where(phase.start == 0, a, b), clocks, phase.clocks))
+            clocks = tuple(
+                later._replace(reading=xp.where(phase.start == 0, first.reading, later.reading))
+                for first, later in zip(clocks, phase.clocks, strict=True)
+            )
             phases = [*phases[:index], phase._replace(clocks=clocks), *phases[index + 1 :]]
         entries.append(entry)
     return _pick(phases, plan, entries, count)
@@ -158,12 +199,19 @@ def _entry(phases, plan, entries, index, moves):
 
 def _compose(moves):
     change = IDENTITY
-    for kind, schedule, clock, value in reversed(moves):
-        move = Affine(0, value) if kind == "set" else getattr(schedule, kind)(clock)
-        change = change.after(move)
+    for move in reversed(moves):
+        change = change.after(_effect(*move))
         if change.overwrites:
             break
     return change
+
+
+def _effect(kind, schedule, clock, value) -> Affine:
+    if kind == "set":
+        return Affine(0, value)
+    if kind == "advance":
+        return schedule.between(clock - value, clock)
+    return getattr(schedule, kind)(clock)
 
 
 def _pick(phases, plan, entries, count):
@@ -175,7 +223,7 @@ def _pick(phases, plan, entries, count):
     """
     if len(phases) == 1:
         [phase] = phases
-        n = count - phase.start
+        n = phase.steps_to(count)
         return plan[0](_varied(phase.parts, n), phase.clocks, entries[0], n)
     if len(phases) == 2:
         return _pick_of_two(phases, plan, entries, count)
@@ -184,12 +232,12 @@ def _pick(phases, plan, entries, count):
     start = xp.take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
-        kinds[form, *map(_kind, phase.parts)].append(i)
+        kinds[form, _kind(phase.parts_and_clocks)].append(i)
     result = None
     for (form, *_), members in kinds.items():
         inside = xp.take(np.isin(np.arange(len(phases)), members), index)
-        parts, clocks, entry = _gather(phases, entries, members, index)
-        n = xp.where(inside, count - start, 0)
+        parts, clocks, maps, entry = _gather(phases, entries, members, index)
+        n = advance(maps, xp.where(inside, count - start, 0))
         value = form(_varied(parts, n), clocks, entry, n)
         result = value if result is None else xp.where(inside, value, result)
     return result
@@ -213,7 +261,8 @@ def _number_up_to(starts, count):
 def _pick_of_two(phases, plan, entries, count):
     """The same for two phases, where to gather would take longer."""
     later = count >= phases[1].start
-    steps = [xp.where(later, 0, count), xp.where(later, count - phases[1].start, 0)]
+    counts = [xp.where(later, 0, count), xp.where(later, count, phases[1].start)]
+    steps = [phase.steps_to(own) for phase, own in zip(phases, counts, strict=True)]
     first, second = (
         form(_varied(phase.parts, n), phase.clocks, entry, n)
         for phase, form, entry, n in zip(phases, plan, entries, steps, strict=True)
@@ -222,8 +271,8 @@ def _pick_of_two(phases, plan, entries, count):
 
 
 def _gather(phases, entries, members, index):
-    """Parts, clocks and entry of the phase at `index`, if it is one of `members`."""
-    rows = [(phases[i].parts, phases[i].clocks, entries[i]) for i in members]
+    """Parts, clocks, maps and entry of the phase at `index`, if it is one of `members`."""
+    rows = [(*phases[i].parts_and_clocks, entries[i]) for i in members]
     if len(rows) == 1:
         return rows[0]
     slot = np.zeros(len(phases), int)
@@ -235,6 +284,37 @@ def _gather(phases, entries, members, index):
 def _varied(parts, count):
     """The parts, their numbers as ones that vary with the count where they divide by them."""
     return [with_count(part, count) if part.plain_division else part for part in parts]
+
+
+def momenta(phases):
+    """The phases of the momentum: the schedules that cycle one, which nothing else changes."""
+    return [_momenta(phase) for phase in phases]
+
+
+def _momenta(phase):
+    kept = [
+        (momentum, clock)
+        for part, clock in zip(phase.parts, phase.clocks, strict=True)
+        if (momentum := part.momentum_part()) is not None
+    ]
+    at_zero = phase.at_zero
+    if at_zero:
+        moves, clocks = at_zero
+        clocks = tuple(
+            c for part, c in zip(phase.parts, clocks, strict=True) if part.momentum_part()
+        )
+        at_zero = _momentum_moves(moves), clocks
+    return phase._replace(
+        moves=_momentum_moves(phase.moves),
+        parts=tuple(part for part, _ in kept),
+        clocks=tuple(clock for _, clock in kept),
+        at_zero=at_zero,
+    )
+
+
+def _momentum_moves(moves):
+    parts = [(move, move.schedule and move.schedule.momentum_part()) for move in moves]
+    return [move._replace(schedule=part) for move, part in parts if part is not None]
 
 
 def replay(schedule, total_steps: int) -> np.ndarray:
@@ -267,7 +347,7 @@ def _changes(treedef, total_steps: int, leaves):
 
     def change(n, part, clock):
         [part] = _varied([part], n)
-        step = part.step(clock + n)
+        step = _change(part, clock, n)
         return jnp.asarray(step.a, jnp.float64), jnp.asarray(step.b, jnp.float64)
 
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -275,7 +355,7 @@ def _changes(treedef, total_steps: int, leaves):
             n = jnp.arange(1, end - phase.start)
             steps = [
                 jax.vmap(functools.partial(change, part=part, clock=clock))(n)
-                for part, clock in zip(phase.parts, phase.clocks, strict=True)
+                for part, clock in zip(phase.parts, phase.clocks_by_count, strict=True)
             ]
             changes.append((tuple(_compose(phase.moves)), steps))
     return changes

@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from typing import Any, NamedTuple
 
+from ._count_map import Clock, CountMap, advance, shared
 from ._value import evolve, known
 
 
 class Move(NamedTuple):
-    """One change of the group's rate: `schedule.kind(clock)`, or `value` if kind is "set"."""
+    """One change of the group's rate: `schedule.kind(clock)`.
+
+    `value` itself if kind is "set"; the `value` steps up to `clock` if it is "advance".
+    """
 
     kind: str
     schedule: Any = None
@@ -33,6 +37,25 @@ class Phase(NamedTuple):
     parts: tuple  # the schedulers that step from then on
     clocks: tuple  # where each one's clock stands at `start`
     at_zero: tuple | None = None  # (moves, clocks) instead, should a traced `start` be 0
+    maps: tuple = ()  # how the steps of all parts follow from the counts, if not one by one
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the parts step at different counts."""
+        return any(clock.maps for clock in self.clocks)
+
+    @property
+    def parts_and_clocks(self) -> tuple:
+        return self.parts, self.clocks, self.maps
+
+    @property
+    def clocks_by_count(self) -> list[Clock]:
+        """The clocks as they go on with the counts of this schedule."""
+        return [Clock(clock.reading, (*self.maps, *clock.maps)) for clock in self.clocks]
+
+    def steps_to(self, count):
+        """How many steps all parts have taken at `count`."""
+        return advance(self.maps, count - self.start)
 
 
 class Group:
@@ -47,9 +70,10 @@ class Group:
         self.lr = value
         self.tape.append(Move("set", value=value))
 
-    def set_levels(self, schedule) -> None:
-        names = schedule.levels
-        self.levels[type(schedule)] = {name: getattr(schedule, name) for name in names}
+    def set_levels(self, cls: type, schedule, names) -> None:
+        """Writes hyperparameters of a schedule where all of class `cls` read theirs."""
+        levels = self.levels.setdefault(cls, {})
+        levels.update({name: getattr(schedule, name) for name in names})
 
     def set_default_initial_lr(self) -> None:
         if self.initial_lr is None:
@@ -98,8 +122,15 @@ class Part:
     def skip(self, count: int):
         self.clock += count
 
+    def advance(self, number):
+        """Takes `number` steps at one count."""
+        if known(number) and number <= 1:
+            return self.step() if number else None
+        self.clock += number
+        self.group.tape.append(Move("advance", self._levelled(), self.clock, number))
+
     def active(self):
-        return [(self._levelled(), self.clock)]
+        return [(self._levelled(), Clock(self.clock))]
 
 
 class Chain:
@@ -129,6 +160,10 @@ class Chain:
     def skip(self, count: int):
         for part in self.parts:
             part.skip(count)
+
+    def advance(self, number):
+        for _ in range(number):
+            self.step()
 
     def active(self):
         return [pair for part in self.parts for pair in part.active()]
@@ -179,6 +214,71 @@ class Sequence(Chain):
         return min(own + ([] if inner is None else [inner]), default=None)
 
 
+class Paced:
+    """A scheduler at work whose steps follow from the counts by a map, as those of an epoch do."""
+
+    def __init__(self, schedule, count_map: CountMap, group: Group, horizon):
+        self.schedule, self.count_map, self.group = schedule, count_map, group
+        self.horizon = None if horizon is None else count_map(horizon - 1) + 1
+        self._build()
+
+    def _build(self):
+        self.clock = 0
+        self.inner = self.schedule.live(self.group, self.horizon)
+        self.inner.advance(self.count_map(0))
+
+    def step(self):
+        self.inner.advance(self._steps(1))
+        self.clock += 1
+
+    def advance(self, number):
+        self.inner.advance(self._steps(number))
+        self.clock += number
+
+    def skip(self, count: int):
+        self.inner.skip(self._steps(count))
+        self.clock += count
+
+    def _steps(self, count):
+        return advance([(self.count_map, self.clock)], count)
+
+    def initial_step(self):
+        if self.count_map.shifts:
+            return self._build()  # A scheduler in its middle has no first step to take again.
+        self.inner.initial_step()
+
+    def rewind(self):
+        if not self.count_map.shifts:
+            self.inner.rewind()
+
+    def restart(self):
+        self.clock = 0
+        self.inner.restart()
+        self.inner.advance(self.count_map(0))
+
+    def active(self):
+        return [(schedule, self._mapped(clock)) for schedule, clock in self.inner.active()]
+
+    def _mapped(self, clock: Clock) -> Clock:
+        if self.count_map.shifts:
+            return clock
+        return Clock(clock.reading, ((self.count_map, self.clock), *clock.maps))
+
+    @property
+    def next_milestone(self):
+        inner = self.inner.next_milestone
+        if inner is None:
+            return None
+        return self.count_map.first(self.count_map(self.clock) + inner) - self.clock
+
+
+def _phase(start, tape: list[Move], live) -> Phase:
+    parts, clocks = zip(*live.active(), strict=True)
+    maps = shared(clocks)
+    clocks = tuple(Clock(clock.reading, clock.maps[len(maps) :]) for clock in clocks)
+    return Phase(start, list(tape), parts, clocks, maps=maps)
+
+
 def play(schedule) -> list[Phase]:
     """The phases of `schedule`, in order."""
     tape: list[Move] = []
@@ -188,8 +288,7 @@ def play(schedule) -> list[Phase]:
         return _play_swept(schedule, group)
     live, count, phases = schedule.live(group, schedule.horizon()), 0, []
     while True:
-        parts, clocks = zip(*live.active(), strict=True)
-        phases.append(Phase(count, list(tape), parts, clocks))
+        phases.append(_phase(count, tape, live))
         tape.clear()
         if live.next_milestone is None:
             return phases
@@ -217,7 +316,7 @@ def _parts(live) -> Iterator[Part]:
     if isinstance(live, Part):
         yield live
         return
-    for part in live.parts:
+    for part in [live.inner] if isinstance(live, Paced) else live.parts:
         yield from _parts(part)
 
 
@@ -229,20 +328,20 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
     """
     tape, phases = group.tape, []
     lives = [part.live(group, schedule.horizon()) for part in schedule.schedulers]
+    built = list(tape)
     for index, live in enumerate(lives):
         live.rewind()
         tape.clear()
         group.set_lr(group.initial_lr)
         live.initial_step()
-        at_zero = (list(tape), (live.clock,))
-        [(part, _)] = live.active()
+        begun = _phase(0, tape, live)
         if index == 0:
-            phases.append(Phase(0, at_zero[0], (part,), at_zero[1]))
+            phases.append(begun._replace(moves=[*built, *begun.moves]))
             continue
         tape.clear()
         live.restart()
-        start = schedule.milestones[index - 1]
-        phases.append(Phase(start, list(tape), (part,), (live.clock,), at_zero))
+        restarted = _phase(schedule.milestones[index - 1], tape, live)
+        phases.append(restarted._replace(at_zero=(begun.moves, begun.clocks)))
     return phases
 
 
@@ -251,12 +350,12 @@ def last_count(schedule) -> Any:
     phases = play(schedule)
     if len(phases) == 1 and len(phases[0].parts) == 1:
         last = phases[0].parts[0].last_clock  # traced, it is still a bound for checkify
-        return None if last is None else last - phases[0].clocks[0]
+        return None if last is None else phases[0].clocks_by_count[0].when(last + 1) - 1
     ends = [phase.start for phase in phases[1:]]
     for phase, end in zip(phases, [*ends, None], strict=True):
         lasts = [
-            phase.start + part.last_clock - clock
-            for part, clock in zip(phase.parts, phase.clocks, strict=True)
+            phase.start + clock.when(part.last_clock + 1) - 1
+            for part, clock in zip(phase.parts, phase.clocks_by_count, strict=True)
             if known(part.last_clock)
         ]
         cut_short = end is None or (known(end) and min(lasts, default=end) < end - 1)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import ParamGroups
 from ._config import to_config
 from ._expression import Expression
 from ._from_torch import as_read, read
 from ._held import look, steps_done
+from ._param_groups import ParamGroups
 from ._schedule import without_warnings
 from ._to_torch import momentum_in, the_torch, torch_call
 from ._trace import Trace

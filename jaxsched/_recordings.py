@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._compose import ChainedScheduler, ParamGroups, SequentialLR
+from ._compose import ChainedScheduler, SequentialLR
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from ._functions import LambdaLR, MultiplicativeLR
+from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
 from ._schedule import without_warnings
 from ._trace import SHIPPED, Trace, save_traces

@@ -18,10 +18,11 @@ import dataclasses
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import jax
 
+from . import _numbers as xp
 from . import _phases, _protocol
 from ._affine import Affine
 from ._exact import evaluate
@@ -63,7 +64,6 @@ class Schedule(Value):
     fractional: ClassVar[Any] = False  # a fractional count means something
     own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
     last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
-    levels: ClassVar[Any] = ()  # hyperparameters that PyTorch keeps in the optimizer's groups
     resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
     whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `steps`
     plain_division: ClassVar[Any] = False  # its formulas know nothing of `_numbers.over`
@@ -117,6 +117,14 @@ class Schedule(Value):
         """The clock after PyTorch's `_initial_step`, given the one before."""
         return t + 1
 
+    def between(self, s, t) -> Affine:
+        """What the steps s + 1, ..., t do at one count: nothing where there is none."""
+        change = self.steps(s, t)
+        if not change.overwrites:
+            return change
+        none = t == s
+        return Affine(xp.where(none, 1.0, 0.0), xp.where(none, 0.0, change.b))
+
     def forbids(self, move: str, t: int) -> str | None:
         """The argument that makes `move` at clock `t` a division by zero in PyTorch, if any."""
         return None
@@ -137,8 +145,16 @@ class Schedule(Value):
 
     # --- how it meets an optimizer's parameter group ---
 
+    def nested(self) -> "tuple[Schedule, ...]":
+        """The schedules that it is made of."""
+        return ()
+
     def carried(self) -> tuple | None:
         """The group's (lr, initial_lr) before any scheduler was built, if it is known here."""
+        return None
+
+    def momentum_part(self) -> "Schedule | None":
+        """The momentum that it sets with each rate, if it does."""
         return None
 
     def attach(self, group: "_protocol.Group") -> "tuple[Schedule, Schedule]":
@@ -183,6 +199,17 @@ class Schedule(Value):
             f"Tried to step {count} times. `{type(self).__name__}` ends at step"
             f" {self.last_count()}: see the `total_steps` of its OneCycleLR."
         )
+
+
+def no_number(self: Schedule, *_: Any) -> NoReturn:
+    raise TypeError(
+        f"`{self!r}` must not be used as a number: a schedule for another hyperparameter than the"
+        " rate goes through `optax.inject_hyperparams(optax.adam)(learning_rate=..., b1=schedule)`."
+    )
+
+
+for _operation in ("add", "radd", "sub", "rsub", "pow", "rpow", "neg"):  # what Optax tries
+    setattr(Schedule, f"__{_operation}__", no_number)
 
 
 _silent = contextvars.ContextVar("silent", default=False)

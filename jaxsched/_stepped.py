@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import ParamGroups
+from ._param_groups import ParamGroups
 from ._table import Table
 from ._to_torch import momentum_in, set_value
 

@@ -1,4 +1,4 @@
-"""Schedules in other shapes: as a lookup table, and stepped once an epoch."""
+"""Schedules as lookup tables."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,6 @@ import numpy as np
 
 from ._exact import checked, float_type
 from ._schedule import Schedule
-from ._value import Int
 
 
 class Table(Schedule):
@@ -37,6 +36,9 @@ class Table(Schedule):
 
     def curve(self, t):
         return jnp.asarray(self.rates)[jnp.clip(t, 0, len(self.rates) - 1)]
+
+    def momentum_part(self):
+        return None if self.momenta is None else Table(self.momenta)
 
     @property
     def momentum(self) -> "Table":
@@ -78,73 +80,3 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.ensure_compile_time_eval(), jax.default_device(cpu):
         return Table(np.asarray(schedule(np.arange(num_steps))))
-
-
-class PerEpoch(Schedule):
-    """A schedule stepped once an epoch; what `per_epoch` returns."""
-
-    schedule: Schedule
-    steps_per_epoch: Int
-
-    def validate(self):
-        if not isinstance(self.schedule, Schedule):
-            rule = "a schedule of the step count (a plateau has `held` and `averaged` for epochs)"
-            self.reject("schedule", rule, TypeError)
-        self.require(
-            "steps_per_epoch",
-            lambda n: isinstance(n, (int, np.integer)) and n > 0,
-            "a positive int",
-        )
-
-    def curve(self, t):
-        plan, stand_in = self.plan()
-        return stand_in.rate(t, plan)
-
-    def plan(self):
-        plan, stand_in = self.schedule.plan()
-        return plan, self if stand_in is self.schedule else PerEpoch(stand_in, self.steps_per_epoch)
-
-    def rate(self, count, plan):
-        return self.schedule.rate(count // self.steps_per_epoch, plan)
-
-    def last_count(self):
-        last = self.schedule.last_count()
-        return None if last is None else (last + 1) * self.steps_per_epoch - 1
-
-    def past_end(self, count):
-        return self.schedule.past_end(count // self.steps_per_epoch)
-
-    @property
-    def last_clock(self):
-        return self.last_count()
-
-    def __repr__(self):
-        return f"per_epoch({self.schedule!r}, steps_per_epoch={self.steps_per_epoch!r})"
-
-    @property
-    def momentum(self):
-        return PerEpoch(self.schedule.momentum, self.steps_per_epoch)
-
-
-def per_epoch(schedule: Schedule, steps_per_epoch: int) -> PerEpoch:
-    """The same schedule stepped once an epoch, as most PyTorch loops call `scheduler.step()`.
-
-        lr(count) = schedule(count // steps_per_epoch)
-
-    Args:
-      schedule: a schedule that counts epochs.
-      steps_per_epoch: the number of optimizer steps in each, a positive int.
-
-    Returns:
-      A schedule that counts optimizer steps; it has a `momentum` where `schedule` has one.
-
-    Raises:
-      ValueError: for a `steps_per_epoch` that is no positive int.
-      TypeError: for something that is no schedule.
-
-    >>> import jax.numpy as jnp
-    >>> import jaxsched
-    >>> jaxsched.per_epoch(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(5))
-    Array([0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
-    """
-    return PerEpoch(schedule, steps_per_epoch)

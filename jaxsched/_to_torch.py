@@ -13,10 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._compose import ChainedScheduler, SequentialLR, groups_of, singles
+from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import SWALR
+from ._counts import Mapped
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
+from ._param_groups import groups_of
 from ._plateau import ReduceLROnPlateau
 from ._schedulers import COMPOSITES, SCHEDULERS
 from ._value import known, same
@@ -98,8 +100,8 @@ def _check(schedule: Any) -> None:
     """Raises for what PyTorch has no scheduler for."""
     where = "`to_torch(schedule=...)` must be"
     if type(schedule) not in SCHEDULERS:
-        per_epoch = hasattr(schedule, "steps_per_epoch")
-        hint = " Convert its `schedule`, and step that once an epoch." if per_epoch else ""
+        mapped = isinstance(schedule, Mapped)
+        hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
         raise TypeError(f"{where} of known numbers, got {schedule!r}.")

@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._compose import groups_of
 from ._config import from_config
 from ._expression import Expression
 from ._files import write
+from ._param_groups import ParamGroups, groups_of
 from ._plateau import ReduceLROnPlateau
 from ._schedule import without_warnings
 from ._source import brief
@@ -324,7 +324,7 @@ def curves(schedule: Any, trace: Trace) -> list[Curve]:
     """Our rates beside those of the trace, and the momenta where they move; as `compare`."""
     if not isinstance(trace, Trace):
         raise TypeError(f"`compare(trace=...)` must be a Trace, got {trace!r}: see `Trace.load`.")
-    if not callable(schedule) and not isinstance(schedule, ReduceLROnPlateau):
+    if not callable(schedule) and not isinstance(schedule, ParamGroups | ReduceLROnPlateau):
         raise TypeError(f"`compare(schedule=...)` must be a schedule, got {schedule!r}.")
     found = [_measure("lr", _rates(schedule, trace), trace.reference)]
     if trace.momentum is not None:

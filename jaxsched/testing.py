@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ._compose import groups_of
+from ._counts import Mapped
+from ._param_groups import groups_of
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
-from ._table import PerEpoch
 from ._to_torch import the_torch
 from ._trace import Curve, Trace, curves
 
@@ -124,7 +124,7 @@ def _optimizer(schedule: Any, lr: float | None) -> Any:
 
 
 def _initial_rate(schedule: Any) -> float:
-    if isinstance(schedule, PerEpoch):
+    if isinstance(schedule, Mapped):
         return _initial_rate(schedule.schedule)
     carried = schedule.carried() if isinstance(schedule, Schedule) else None
     lr = carried[0] if carried else getattr(schedule, "lr", 1.0)

@@ -39,6 +39,11 @@ def rates(schedule, num_steps, metrics=None, optimizer="SGD", exact=False):
     return np.array(rows)
 
 
+def ours(schedule, counts):
+    """The rates of a schedule, or of all groups of a ParamGroups along a last axis."""
+    return (schedule.rates if isinstance(schedule, ParamGroups) else schedule)(counts)
+
+
 def sgd(*rates, **options):
     """An optimizer with a parameter group for each rate, by default one at 0.1."""
     groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in rates or (0.1,)]

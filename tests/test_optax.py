@@ -136,17 +136,17 @@ def test_parameter_groups_by_partition():
 
     for count, (change, _) in enumerate(updates(optimizer, 5)):
         rates = [-change["backbone"][0], -change["head"][0]]
-        np.testing.assert_allclose(rates, groups(count), rtol=1e-6)
+        np.testing.assert_allclose(rates, groups.rates(count), rtol=1e-6)
 
 
 def test_parameter_groups_stack_along_a_last_axis():
     groups = js.ParamGroups([js.StepLR(0.01, 2), js.StepLR(0.1, 2)])
 
-    assert groups(3).shape == (2,)
-    assert groups(np.zeros((4, 5), int)).shape == (4, 5, 2)
+    assert groups.rates(3).shape == (2,)
+    assert groups.rates(np.zeros((4, 5), int)).shape == (4, 5, 2)
     assert len(groups) == 2
     assert list(groups) == [groups[0], groups[1]]
-    assert jax.jit(groups.__call__)(3).shape == (2,)
+    assert jax.jit(groups.rates)(3).shape == (2,)
 
 
 # --- current_lr, wherever the rate is injected ---
@@ -200,8 +200,8 @@ def test_current_lr_of_linen():
 def test_current_lr_says_where_it_looked():
     with pytest.raises(ValueError, match=r"without one.*inject_hyperparams"):
         current_lr(optax.adam(E).init(PARAMS))
-    with pytest.raises(ValueError, match=r"several, at .*backbone.*head"):
-        current_lr(partitioned()[1].init(PARAMS))
+    with pytest.raises(ValueError, match=r"several, at .*\[0\].*\[1\]"):
+        current_lr(optax.chain(INJECTED, INJECTED).init(PARAMS))
     states = partitioned()[1].init(PARAMS).inner_states
     assert current_lr(states["head"]) == pytest.approx(0.1)
 
@@ -264,12 +264,6 @@ def test_fast_forward_of_schedule_free():
     *_, (_, stepped) = updates(optimizer, 3)
 
     assert fast_forward(optimizer.init(PARAMS), 3).step_count == stepped.step_count
-
-
-def test_fast_forward_takes_the_state_alone():
-    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
-    with pytest.raises(TypeError, match="pass its `opt_state`"):
-        fast_forward(nnx.Optimizer(model, INJECTED, wrt=nnx.Param), 5)
 
 
 @pytest.mark.parametrize("count, error", [(-1, ValueError), (2**31, ValueError), (2.5, TypeError),

@@ -82,7 +82,9 @@ def test_there_and_back_has_the_same_rates(block):
         if isinstance(back, js.CosineAnnealingWarmRestarts):
             earlier = case.schedule.last_epoch - back.last_epoch
         np.testing.assert_array_equal(
-            back(earlier + steps), case.schedule(steps), err_msg=f"{case.schedule}"
+            oracle.ours(back, earlier + steps),
+            oracle.ours(case.schedule, steps),
+            err_msg=f"{case.schedule}",
         )
 
 

@@ -38,7 +38,9 @@ def run(options: Any) -> int:
     console.print(table)
     console.print(
         "Further: ParamGroups(schedules), a schedule for each parameter group;"
-        " per_epoch(schedule, steps_per_epoch), stepped once an epoch.",
+        " per_epoch(schedule, steps_per_epoch), stepped once an epoch;"
+        " per_update(schedule, steps_per_update), stepped several times an update;"
+        " delay(schedule, num_steps) and skip(schedule, num_steps).",
         highlight=False,
     )
     return 0

@@ -1,6 +1,7 @@
 """`jaxsched record`: a schedule run by real PyTorch, written down as a trace."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from .arguments import add_metrics, add_schedule, add_steps, command
@@ -34,23 +35,31 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
-    from .._compose import groups_of, singles
+    from .._counts import CALLS, Mapped
     from .._files import check_writable
+    from .._param_groups import groups_of
     from .._parse import parse
-    from .._table import PerEpoch
     from .output import plural
     from .values import metrics_of, within
 
     schedule = parse(options.schedule)
-    parts = [part for group in groups_of(schedule) for part in singles(group)]
-    if any(isinstance(part, PerEpoch) for part in parts):
-        raise ValueError("per_epoch is jaxsched's own: record the schedule inside")
+    for part in [part for group in groups_of(schedule) for part in _all_in(group)]:
+        if isinstance(part, Mapped):
+            own = CALLS[type(part)].__name__
+            raise ValueError(f"{own} is jaxsched's own: record the schedule inside")
     metrics = metrics_of(schedule, options.metrics, options.steps - 1)
     check_writable(options.output)
     trace = _record(within(schedule, options.steps), options.steps, metrics, options.optimizer)
     trace.save(options.output)
     print(f"wrote {options.output}: {plural(options.steps, 'step')} of PyTorch {trace.torch}")
     return 0
+
+
+def _all_in(schedule: Any) -> Iterator[Any]:
+    """The schedule and all that it is made of."""
+    yield schedule
+    for part in getattr(schedule, "schedulers", ()):
+        yield from _all_in(part)
 
 
 def _record(schedule: Any, steps: int, metrics: Any, optimizer: str) -> Any:

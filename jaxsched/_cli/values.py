@@ -6,12 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._compose import ParamGroups, groups_of
+from .._counts import Mapped
 from .._expression import Expression
+from .._param_groups import ParamGroups, groups_of
 from .._phases import by_steps
 from .._plateau import ReduceLROnPlateau
 from .._schedule import Schedule
-from .._table import PerEpoch
 from .._trace import Trace, at_counts, momentum_of, rates_of
 from .._value import evolve
 
@@ -49,9 +49,9 @@ def within(schedule: Any, steps: int) -> Any:
     """The schedule with its functions tabulated for these steps, called as PyTorch calls them."""
     if isinstance(schedule, ParamGroups):
         return ParamGroups([within(group, steps) for group in schedule])
-    if isinstance(schedule, PerEpoch):
-        epochs = -(-steps // int(schedule.steps_per_epoch))
-        return PerEpoch(within(schedule.schedule, epochs), schedule.steps_per_epoch)
+    if isinstance(schedule, Mapped):
+        inner = int(schedule.count_map(steps - 1)) + 1
+        return evolve(schedule, schedule=within(schedule.schedule, inner))
     if isinstance(schedule, ReduceLROnPlateau) and isinstance(schedule.lr, Schedule):
         return evolve(schedule, lr=within(schedule.lr, steps))
     own = [f for f in dataclasses.fields(schedule) if f.name == "total_steps" and f.kw_only]
