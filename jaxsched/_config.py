@@ -66,13 +66,14 @@ def from_config(config: dict[str, Any]) -> Any:
 def _check_depth(config: Any) -> None:
     level = [config]
     for _ in range(MAX_DEPTH):
-        level = [item for value in level for item in _items(value)]
+        level = [item for value in level for item in items_of(value)]
         if not level:
             return
     raise ValueError(f"`from_config(config=...)` must be nested less than {MAX_DEPTH} deep.")
 
 
-def _items(value: Any) -> Iterable[Any]:
+def items_of(value: Any) -> Iterable[Any]:
+    """What a piece of a config holds."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list | tuple) else ()

@@ -27,6 +27,7 @@ from ._value import Value, same
 _NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
 _NAMED |= {call.__name__: call for call in CALLS.values()}
 MAX_CALLS = 64  # schedules in one text: to compile more takes longer than one waits
+MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
 _FUNCTIONS = {"lr_lambda", "scale_fn"}
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
 
@@ -130,11 +131,19 @@ class _Reader:
                     keyword, f"`{self.source.quote(keyword)}` is not allowed: name each argument"
                 )
             places[keyword.arg] = keyword
-            named[keyword.arg] = self.argument(keyword.arg, keyword.value)
+            value = self.argument(keyword.arg, keyword.value)
+            if name != "OneCycleLR" and keyword.arg == "total_steps":
+                self.check_table(keyword, value)
+            named[keyword.arg] = value
         try:
             return _NAMED[name](*positional, **named)
         except Exception as error:  # Whatever a constructor raises is about these arguments.
             raise self.rejected(error, name, node, places) from None
+
+    def check_table(self, node: ast.keyword, steps: Any) -> None:
+        if isinstance(steps, int) and steps > MOST_TABULATED:
+            reason = f"a table of {steps} steps: {MOST_TABULATED:,} are tabulated here"
+            raise self.source.error_at(node, reason)
 
     def name(self, node: ast.expr) -> str:
         """The scheduler that a call is of."""
