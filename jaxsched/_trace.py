@@ -93,7 +93,8 @@ class Trace:
 
         Raises:
           OSError: where the file cannot be read.
-          ValueError: where it is no such file: damaged, empty, foreign, of a later version.
+          ValueError: where it is no such file: damaged, empty, foreign, of a later version; also
+            where its metrics have no value at some step, or take too long to compute.
 
         >>> import jaxsched, tempfile, os
         >>> path = os.path.join(tempfile.mkdtemp(), "empty.jsonl")
