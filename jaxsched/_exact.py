@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from . import _numbers as xp
 from ._past_end import in_range
 from ._value import known
 
@@ -39,7 +40,7 @@ def evaluate(schedule, count):
     if isinstance(count, jax.core.Tracer) and jnp.issubdtype(count.dtype, jnp.floating):
         fixed = tuple(leaf.item() for leaf in prepared.leaves)
         return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
-    with jax.enable_x64(True):
+    with xp.float64():
         if isinstance(count, jax.core.Tracer):
             return _run(prepared.constants[dtype], [], count)
         if not count.ndim:  # one dispatch, for the eager call in a training loop
@@ -72,7 +73,8 @@ class _Constant:
         self.key = (array.dtype, array.shape, array.tobytes())
 
     def __eq__(self, other):
-        return self.key == other.key
+        # JAX compares static arguments of unlike kinds too, where their hashes meet.
+        return self.key == other.key if isinstance(other, _Constant) else NotImplemented
 
     def __hash__(self):
         return hash(self.key)
@@ -104,7 +106,9 @@ def _prepare(schedule) -> _Prepared:
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
     fixed = tuple(map(_fixed, leaves))
-    arrays = [jnp.asarray(x) for x, exact in zip(leaves, fixed, strict=True) if exact is None]
+    arrays = [
+        settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
+    ]
     for path, leaf in jax.tree_util.tree_leaves_with_path(stand_in):
         name = getattr(path[-1], "name", None)
         if jnp.ndim(leaf) and name not in ("milestones", "rates", "momenta"):
@@ -126,10 +130,19 @@ def own(array: np.ndarray) -> np.ndarray:
     """A view that no one else has.
 
     jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
-    outside of x64 it still takes for 32 bits wide inside. (One that `jax.vmap` was given, outside
-    of `jit`, is out of reach here.)
+    outside of x64 it still takes for 32 bits wide inside.
     """
     return array.view()
+
+
+def settled(x):
+    """A traced value that is what its type says, also for a 64-bit `x` in the caller's context.
+
+    An eager `jax.vmap` or `jax.jvp` batches NumPy's arrays as they are: 64 bits wide, under a
+    tracer that says 32. In x64 that would be taken at its word. A copy converts it, and is nothing
+    in a compiled program.
+    """
+    return jnp.array(x, copy=True) if isinstance(x, jax.core.Tracer) else x
 
 
 def wide(x) -> type:
@@ -188,7 +201,7 @@ def with_count(tree, count):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _differentiable(static: _Static, arrays, count):
-    with jax.enable_x64(True):
+    with xp.float64():
         rest = iter(arrays)
         exact = [x.array if isinstance(x, _Constant) else x for x in static.fixed]
         leaves = [next(rest) if x is None else np.asarray(x, wide(x)) for x in exact]
@@ -221,31 +234,67 @@ _differentiable.defjvp(_rule, symbolic_zeros=True)
 
 
 def checked(schedule, count, last_count: int | None):
-    """`count` as an array, after every check that its type and value allow."""
+    """`count` as an array from 0 up, after every check that its type and value allow."""
     if type(count) is int and 0 <= count < 2**63 and last_count is None:
         return np.asarray(count)  # nothing to check, and no time to lose
     name = type(schedule).__name__
-    if isinstance(count, bool) or not isinstance(
-        count, numbers.Real | np.ndarray | np.generic | jax.Array
-    ):
-        raise TypeError(f"`{name}(...)(count)` takes an integer step count, got {count!r}.")
     traced = isinstance(count, jax.core.Tracer)
     if not isinstance(count, jax.Array):
-        count = own(np.asarray(count))
+        count = _array_of(name, count)
     fractional = jnp.issubdtype(count.dtype, jnp.floating)
     if not (fractional and schedule.fractional) and not jnp.issubdtype(count.dtype, jnp.integer):
-        raise TypeError(
-            f"`{name}(...)(count)` takes an integer step count, got {count!r}"
-            f" of dtype {count.dtype}."
-        )
-    if not traced and count.size:
-        values = np.asarray(count).astype(np.float64 if fractional else np.int64)
-        if not (values.min() >= 0 and np.isfinite(values).all()):
-            wrong = values[~((values >= 0) & np.isfinite(values))].flat[0]
-            raise ValueError(f"`{name}(...)(count)` takes counts from 0 up, got {wrong}.")
-        if known(last_count) and values.max() > last_count:
-            raise ValueError(schedule.past_end(int(values.max())))
+        raise _no_count(name, count)
+    if traced:
+        count = _from_zero(settled(count))
+    elif count.size:
+        count = _checked_values(schedule, name, count, last_count)
     if last_count is not None and (traced or not known(last_count)):
         end = f"past step {last_count}" if known(last_count) else "past its end"
         count = in_range(count, last_count, f"Tried to step `{name}` {end}.")
     return count
+
+
+def _array_of(name: str, count) -> np.ndarray:
+    """A count that is not JAX's as an array, of this machine's byte order."""
+    if isinstance(count, bool) or not isinstance(count, numbers.Real | np.ndarray | np.generic):
+        raise _no_count(name, count)
+    if isinstance(count, int):
+        count = max(count, 0)  # however far below
+        if count >= 2**63:
+            raise _too_large(name, count)
+    array = np.asarray(count)
+    return own(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _checked_values(schedule, name: str, count, last_count):
+    """A count that is not traced: what is negative becomes 0, what cannot be is an error."""
+    values = np.asarray(count)
+    if not np.isfinite(values).all():
+        wrong = values[~np.isfinite(values)].flat[0]
+        raise ValueError(f"`{name}(...)(count)` takes finite counts, got {wrong}.")
+    largest = values.max()
+    if largest >= 2**63:
+        raise _too_large(name, largest)
+    if known(last_count) and largest > last_count:
+        raise ValueError(schedule.past_end(int(largest)))
+    return _from_zero(count) if values.min() < 0 else count
+
+
+def _from_zero(count):
+    """0 for a negative count, as `optax.join_schedules` hands them to its parts."""
+    if jnp.issubdtype(count.dtype, jnp.unsignedinteger):
+        return count
+    return xp.where(count < 0, np.zeros((), count.dtype), count)
+
+
+def _no_count(name: str, count) -> TypeError:
+    dtype = f" of dtype {count.dtype}" if hasattr(count, "dtype") else ""
+    whole = hasattr(count, "dtype") and jnp.issubdtype(count.dtype, jnp.floating)
+    hint = " Write `int(count)`, or `count // steps_per_epoch` for epochs." if whole else ""
+    return TypeError(
+        f"`{name}(...)(count)` takes an integer step count, got {count!r}{dtype}.{hint}"
+    )
+
+
+def _too_large(name: str, count) -> ValueError:
+    return ValueError(f"`{name}(...)(count)` takes counts below 2**63, got {count}.")

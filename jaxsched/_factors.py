@@ -117,17 +117,20 @@ class ConstantLR(Multiplying):
 
     Args:
       lr: the learning rate after `total_iters` steps.
-      factor: what multiplies it before, above 0 and at most 1.
+      factor: what multiplies it before, from 0 to 1. With 0, a freeze, PyTorch divides by 0 where
+        the rate would switch back: the schedule ends there, unless a sequence goes on before.
       total_iters: the number of steps with the factor. Like PyTorch, 0 (or a number that is not
         whole) never switches back.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       initial_lr: the rate that training began with, by default `lr`.
 
     Returns:
-      A `Schedule`: the rate as a function of the step count.
+      A `Schedule`: the rate as a function of the step count. With a `factor` of 0, a count from
+      `total_iters` on raises where its value is known; a traced one gets 0, and is an error under
+      `jax.experimental.checkify`.
 
     Raises:
-      ValueError: for a `factor` of 0 or less, or above 1.
+      ValueError: for a `factor` below 0 or above 1.
 
     >>> import jax.numpy as jnp
     >>> ConstantLR(0.1, factor=0.5, total_iters=2)(jnp.arange(4))
@@ -143,7 +146,23 @@ class ConstantLR(Multiplying):
 
     def validate(self):
         super().validate()
-        self.require("factor", lambda x: 0 < x <= 1, "above 0 and at most 1")
+        self.require("factor", lambda x: 0 <= x <= 1, "from 0 to 1")
+
+    @property
+    def last_clock(self):
+        """The last step that PyTorch computes: it divides by a `factor` of 0 to switch back."""
+        numbers_known = known(self.factor) and known(self.total_iters)
+        if not numbers_known or self.factor != 0 or not self._switches():
+            return None
+        if self.last_epoch >= self.total_iters:
+            return None  # It was past that when it was built.
+        return int(self.total_iters) - 1
+
+    def past_end(self, count):
+        return (
+            f"Tried to step {self.last_epoch + 1 + count} times. `ConstantLR(factor=0)` ends at"
+            f" step {self.last_clock}, as PyTorch then divides by 0: use SequentialLR to go on."
+        )
 
     def scale(self, s, t):
         return _ratio(self.height(t), self.height(s))
@@ -152,9 +171,13 @@ class ConstantLR(Multiplying):
         return Affine(0, self.base * xp.where(self.total_iters <= 0, 1.0, self.factor))
 
     def height(self, t):
-        whole = self.total_iters == xp.floor(self.total_iters)
-        switched = whole & (self.total_iters > 0) & (t >= self.total_iters)
+        switched = self._switches() & (t >= self.total_iters) & (self.factor != 0)
         return xp.where((t < 0) | switched, 1.0, self.factor)
+
+    def _switches(self):
+        """Whether PyTorch ever meets `total_iters`, which it compares with whole steps."""
+        whole = self.total_iters == xp.floor(self.total_iters)
+        return whole & (self.total_iters > 0) & (self.total_iters < xp.inf)
 
 
 class LinearLR(Multiplying):

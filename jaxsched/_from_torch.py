@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 
+from . import _numbers as xp
 from . import _phases, _protocol
 from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import CosineAnnealingLR
@@ -206,7 +207,7 @@ class _Group:
 
     @staticmethod
     def _rate(schedule: Any, count: Any) -> float:
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with jax.ensure_compile_time_eval(), xp.float64():
             return float(schedule(count))
 
     def _build(self, held: Held, lr: float | None, own_base: bool = False) -> Any:

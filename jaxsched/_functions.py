@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _numbers as xp
 from ._affine import IDENTITY, Affine
 from ._schedule import Single
 from ._value import Float, evolve, static
@@ -275,7 +276,7 @@ def _difference(key: _Same) -> tuple[int, float, float] | None:
     steps, expected = np.array([*values], np.int64), np.array([*values.values()], np.float64)
     with (
         jax.ensure_compile_time_eval(),
-        jax.enable_x64(True),
+        xp.float64(),
         jax.transfer_guard("allow"),
         jax.default_device(jax.local_devices(backend="cpu")[0]),
     ):

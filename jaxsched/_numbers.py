@@ -14,6 +14,11 @@ from jax import lax
 pi, inf = np.pi, np.inf
 
 
+def float64(enabled: bool = True):
+    """A context in which JAX has 64-bit numbers (or has not): the one place that asks for them."""
+    return jax.enable_x64(enabled)
+
+
 def traced(*numbers: Any) -> bool:
     """Whether any of them is JAX's, and so perhaps not known yet."""
     return any(isinstance(number, jax.Array) for number in numbers)

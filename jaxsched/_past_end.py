@@ -17,8 +17,7 @@ def in_range(count, last_count, message: str):
 
 @functools.cache
 def _primitive():
-    # Imported here, because they take as long as the rest of jaxsched and few schedules end.
-    from jax._src import checkify
+    # Imported here, because it takes as long as the rest of jaxsched and few schedules end.
     from jax.extend.core import Primitive
     from jax.interpreters import batching, mlir
 
@@ -35,16 +34,38 @@ def _primitive():
         last_count = last_count.reshape(last_count.shape + (1,) * (count.ndim - last_count.ndim))
         return primitive.bind(count, last_count, **params), 0
 
-    def check(error, enabled_errors, count, last_count, *, message):
-        if checkify.FailedCheckError in enabled_errors:
-            failed = checkify.FailedCheckError(checkify.get_traceback(), message)
-            error = checkify.assert_func(error, jnp.any(count > last_count), failed)
-        return error, primitive.bind(count, last_count, message=message)
-
     primitive = Primitive("jaxsched_in_range")
     primitive.def_impl(identity)
     primitive.def_abstract_eval(identity)
     mlir.register_lowering(primitive, mlir.lower_fun(identity, False))
     batching.primitive_batchers[primitive] = batched
-    checkify.error_checks[primitive] = check
+    _tell_checkify(primitive)
     return primitive
+
+
+def _tell_checkify(primitive) -> None:
+    """Registers the check, if JAX still keeps checkify's rules where it has so far.
+
+    They are private: without them the primitive stays the identity that it is for all others.
+    """
+    try:
+        from jax._src import checkify
+
+        rules, error, assert_func = (
+            checkify.error_checks,
+            checkify.FailedCheckError,
+            checkify.assert_func,
+        )
+        traceback = checkify.get_traceback
+    except (ImportError, AttributeError):
+        return
+
+    # From jax 0.11 on, a rule is first given a context, which `assert_func` wants too.
+    def check(*arguments, message):
+        *context, found, enabled_errors, count, last_count = arguments
+        if error in enabled_errors:
+            failed = error(traceback(), message)
+            found = assert_func(*context, found, jnp.any(count > last_count), failed)
+        return found, primitive.bind(count, last_count, message=message)
+
+    rules[primitive] = check

@@ -320,7 +320,7 @@ def _momentum_moves(moves):
 def replay(schedule, total_steps: int) -> np.ndarray:
     """The rates at counts 0, ..., total_steps - 1, stepped in float64 on the host."""
     leaves, treedef = jax.tree.flatten(schedule)
-    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with xp.float64(), jax.default_device(jax.local_devices(backend="cpu")[0]):
         leaves = [np.asarray(leaf) for leaf in leaves]
         # Compiled by hand, it runs at once even while an outer function is being traced.
         phases = jax.device_get(_changes.lower(treedef, total_steps, leaves).compile()(leaves))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _numbers as xp
-from ._exact import evaluate
+from ._exact import evaluate, settled
 from ._flows import Averaged, Held, HeldState, PlateauState, checked, scalar, tick
 from ._schedule import Schedule
 from ._value import Float, Int, Value, evolve, known, static
@@ -230,10 +230,11 @@ class ReduceLROnPlateau(Value):
         lengths: dict[str, Any] = {"patience": self.patience, "cooldown": self.cooldown}
         lengths = {name: float(x) if known(x) else x for name, x in lengths.items()}  # of any size
         plateau, value = jax.tree.map(
-            lambda x: x if known(x) or isinstance(x, np.ndarray) else jax.lax.stop_gradient(x),
+            lambda x: settled(x if _is_numpy(x) else jax.lax.stop_gradient(x)),
             (evolve(self, lr=lr, **lengths), value),
         )
-        with jax.enable_x64(True):
+        state = jax.tree.map(settled, state)
+        with xp.float64():
             return _advance(plan, plateau, state, value)
 
 
@@ -283,6 +284,10 @@ def _planned(schedule: Schedule) -> tuple[tuple, Schedule]:
     if "_planned" not in schedule.__dict__:
         object.__setattr__(schedule, "_planned", schedule.plan())
     return schedule.__dict__["_planned"]
+
+
+def _is_numpy(x: Any) -> bool:
+    return known(x) or isinstance(x, np.ndarray)
 
 
 def _is_held(node: Any) -> bool:

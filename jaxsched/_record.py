@@ -16,7 +16,7 @@ from ._held import look, steps_done
 from ._param_groups import ParamGroups
 from ._schedule import without_warnings
 from ._to_torch import momentum_in, the_torch, torch_call
-from ._trace import Trace
+from ._trace import Trace, momentum_of
 
 
 def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = None) -> Trace:
@@ -131,7 +131,7 @@ def step_through(
 def cycles_momentum(schedule) -> bool:
     """Whether a schedule (of the first group) has a momentum of its own."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
-    return getattr(member, "cycle_momentum", False)
+    return momentum_of(member) is not None
 
 
 def _config(schedule) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ import jinja2
 import markupsafe
 
 from . import __version__, _chart
+from . import _numbers as xp
 from ._parse import call_text
 from ._trace import Comparison, Trace, curves
 
@@ -150,7 +151,7 @@ def _badness(error: float) -> tuple[bool, float]:
 
 def _card(group: Group, trace: Trace, schedule, pair: Pair) -> Card:
     number = len(group.cards) + 1
-    with jax.enable_x64(False):
+    with xp.float64(False):
         panels = _chart.panels(curves(schedule, trace), trace, pair)
     return Card(
         title=f"{group.name} {number}",

@@ -86,8 +86,8 @@ class Schedule(Value):
     def __call__(self, count: Any) -> jax.Array:
         """The learning rate of optimizer step `count`.
 
-        Raises a TypeError for a count that is no integer, a ValueError for one that is
-        negative (or past the end of a OneCycleLR), as far as the value is known.
+        A count below 0 has the rate of count 0. Raises a TypeError for a count that is no integer,
+        a ValueError for one past the end of a OneCycleLR, as far as the value is known.
         """
         return evaluate(self, count)
 
@@ -197,7 +197,8 @@ class Schedule(Value):
     def past_end(self, count: int) -> str:
         return (
             f"Tried to step {count} times. `{type(self).__name__}` ends at step"
-            f" {self.last_count()}: see the `total_steps` of its OneCycleLR."
+            f" {self.last_count()} with one of its parts: the `total_steps` of a OneCycleLR must"
+            " cover all updates, and a ConstantLR with `factor=0` never comes back."
         )
 
 

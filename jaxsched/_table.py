@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import checked, float_type
+from ._exact import checked, float_type, settled
 from ._schedule import Schedule
 
 
@@ -31,7 +31,7 @@ class Table(Schedule):
 
     def __call__(self, count: Any) -> jax.Array:
         count = checked(self, count, None)
-        rates = jax.lax.convert_element_type(self.rates, float_type())
+        rates = jax.lax.convert_element_type(settled(self.rates), float_type())
         return rates[jnp.minimum(count, len(self.rates) - 1)]
 
     def curve(self, t):

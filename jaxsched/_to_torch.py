@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from . import _numbers as xp
 from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import SWALR
 from ._counts import Mapped
@@ -260,7 +261,7 @@ def _is_plain(function: Callable) -> bool:
 
 def _on_host(function: Callable) -> Callable[[int], float]:
     def on_host(step: int) -> float:
-        with jax.enable_x64(True):
+        with xp.float64():
             return float(function(step))
 
     on_host.for_jax = function  # type: ignore[attr-defined]  # where `from_torch` finds it

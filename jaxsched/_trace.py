@@ -25,7 +25,7 @@ from ._schedule import without_warnings
 from ._source import brief
 
 FORMAT = 1
-MOST_WORK = 50_000_000  # operations of a metric over all steps: some seconds
+MOST_WORK = 20_000_000  # operations of a metric over all steps: some seconds
 MOST_COUNT = 2**53  # whole numbers up to it are exact in float64
 SHIPPED = Path(__file__).parent / "traces"
 
@@ -112,7 +112,7 @@ class Trace:
 
 @functools.lru_cache(maxsize=4)
 def _stream(metrics: Expression, number: int) -> np.ndarray:
-    if number * metrics.size > MOST_WORK:
+    if number * (metrics.size + 10) > MOST_WORK:  # 10: of a step itself
         raise OverflowError(f"{number} steps of {metrics!r} take too long")
     with np.errstate(over="raise"):
         return np.array([metrics(step) for step in range(number)], np.float32)

@@ -21,7 +21,7 @@ from ._param_groups import groups_of
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
 from ._to_torch import the_torch
-from ._trace import Curve, Trace, curves
+from ._trace import Curve, Trace, curves, momentum_of
 
 __all__ = ["assert_matches_torch", "assert_matches_trace"]
 
@@ -47,7 +47,8 @@ def assert_matches_torch(
       lr: the optimizer's rate, by default the `lr` of the schedule; give it where the schedule
         has none, as an Optax schedule, or 1.0 is taken.
 
-    The momentum is compared too where `schedule` is a CyclicLR or OneCycleLR.
+    The momentum is compared too where `schedule` has one, as CyclicLR and OneCycleLR have, and
+    chains and sequences of them.
 
     Raises:
       AssertionError: where they differ by more than the bounds (0.501 ULP in float32, a relative
@@ -75,12 +76,13 @@ def assert_matches_torch(
     call = call_of(scheduler)
     trace = step_through(scheduler, num_steps, metrics, momentum=True)
     trace = dataclasses.replace(trace, call=call)
-    cycles = [m.cycle_momentum for m in groups_of(schedule) if hasattr(m, "cycle_momentum")]
-    if not all(cycles) and np.ptp(np.asarray(trace.momentum), axis=0).any():
+    without = [member for member in groups_of(schedule) if momentum_of(member) is None]
+    moved = np.ptp(np.asarray(trace.momentum), axis=0).any()
+    if moved and any(hasattr(m, "cycle_momentum") or hasattr(m, "schedulers") for m in without):
         raise AssertionError(
-            f"{schedule!r} has `cycle_momentum=False`, and PyTorch's {trace.call} moves it."
+            f"{schedule!r} cycles no momentum, and PyTorch's {trace.call} moves it."
         )
-    if not cycles or not all(cycles):
+    if without:
         trace = dataclasses.replace(trace, momentum=None)
     assert_matches_trace(schedule, trace)
 

@@ -18,8 +18,8 @@ E = js.ExponentialLR(LR, 0.9)
 NAN, INF = float("nan"), float("inf")
 
 REJECTED_BY_TORCH = [  # (class, arguments, PyTorch's exception, what the message must say)
-    ("ConstantLR", dict(factor=1.5), ValueError, "factor=...)` must be above 0 and at most 1, got 1.5"),
-    ("ConstantLR", dict(factor=-0.1), ValueError, "factor=...)` must be above 0 and at most 1, got -0.1"),
+    ("ConstantLR", dict(factor=1.5), ValueError, "factor=...)` must be from 0 to 1, got 1.5"),
+    ("ConstantLR", dict(factor=-0.1), ValueError, "factor=...)` must be from 0 to 1, got -0.1"),
     ("LinearLR", dict(start_factor=0.0), ValueError, "start_factor=...)` must be above 0"),
     ("LinearLR", dict(start_factor=1.1), ValueError, "start_factor=...)` must be above 0"),
     ("LinearLR", dict(end_factor=-0.1), ValueError, "end_factor=...)` must be from 0 to 1"),
@@ -53,7 +53,6 @@ REJECTED_BY_TORCH = [  # (class, arguments, PyTorch's exception, what the messag
 LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.StepLR(LR, 0), "step_size=...)` must be a number of steps other than 0, got 0"),
     (lambda: js.CosineAnnealingLR(LR, 0), "T_max=...)` must be"),
-    (lambda: js.ConstantLR(LR, 0.0), "factor=...)` must be above 0"),
     (lambda: js.CyclicLR(0.1, 0.2, 0), "step_size_up=...)` must be"),
     (lambda: js.CyclicLR(0.1, 0.2, 3, -3), "step_size_down=...)` must be other than -3"),
     (lambda: js.OneCycleLR(LR, 10, pct_start=0.1), "a first phase of no length"),
@@ -120,7 +119,7 @@ NONSENSE = [
     (lambda: js.LambdaLR(LR, lambda step: jnp.ones(2))(3), TypeError, "lr_lambda=...)` must give one number"),
     (lambda: js.LambdaLR(LR, lambda step: None)(3), TypeError, "lr_lambda=...)` must give one number"),
     (lambda: js.LambdaLR(LR, lambda step: INF, total_steps=3)(2), ValueError, "an infinity"),
-    (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "counts from 0 up, got inf"),
+    (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "takes finite counts, got inf"),
     (lambda: js.ChainedScheduler([js.per_epoch(js.OneCycleLR(LR, 5), 2)])(40), ValueError, "Tried to step"),
 ]  # fmt: skip
 
@@ -193,8 +192,7 @@ def test_a_negative_rate():
         js.StepLR(-0.1, 3)
 
 
-@pytest.mark.parametrize("count, error", [(-1, ValueError), (np.array([3, -2]), ValueError),
-                                          (jnp.array([3, -2]), ValueError), (3.0, TypeError),
+@pytest.mark.parametrize("count, error", [(3.0, TypeError),
                                           (np.float32(3), TypeError), (jnp.ones(2), TypeError),
                                           ("3", TypeError), (None, TypeError), (True, TypeError),
                                           ([1, 2], TypeError), (1j, TypeError)])  # fmt: skip
@@ -211,7 +209,7 @@ def test_a_traced_float_count():
         jax.jit(E.__call__)(3.0)
 
 
-@pytest.mark.parametrize("count, error", [(-0.5, ValueError), (NAN, ValueError), ("1", TypeError)])
+@pytest.mark.parametrize("count, error", [(INF, ValueError), (NAN, ValueError), ("1", TypeError)])
 def test_fractional_epochs(count, error):
     with pytest.raises(error):
         js.CosineAnnealingWarmRestarts(LR, 3)(count)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from .. import __version__
+from .. import _numbers as xp
 from .._config import items_of
 from .._param_groups import groups_of
 from .._parse import MOST_TABULATED
@@ -119,7 +120,7 @@ def _compare_both(item: tuple[str, Trace, Any]) -> tuple[Comparison, Comparison]
     name, trace, schedule = item
     both = []
     for x64 in (False, True):
-        with _about(name, trace), jax.enable_x64(x64):
+        with _about(name, trace), xp.float64(x64):
             both.append(compare(schedule, trace))
     return both[0], both[1]
 

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 
+from .. import _numbers as xp
 from .._counts import Mapped
 from .._expression import Expression
 from .._param_groups import ParamGroups, groups_of
@@ -34,7 +34,7 @@ def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool)
     """
     stream = metrics_of(schedule, metrics, int(counts[-1]))
     groups = groups_of(within(schedule, int(counts[-1]) + 1))
-    with jax.enable_x64(x64):
+    with xp.float64(x64):
         return [_values(group, counts, stream) for group in groups]
 
 
