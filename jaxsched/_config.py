@@ -1,14 +1,17 @@
 """Schedules as JSON-ready dicts, and back."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from ._expression import Expression
+from ._source import brief
 from ._value import Value, known
+
+MAX_DEPTH = 100  # no schedule is deeper, and Python itself goes not far beyond
 
 
 def to_config(schedule: Value) -> dict[str, Any]:
@@ -56,20 +59,44 @@ def from_config(config: dict[str, Any]) -> Any:
     >>> from_config({"class": "ExponentialLR", "lr": 0.1, "gamma": 0.9})
     ExponentialLR(lr=0.1, gamma=0.9)
     """
+    _check_depth(config)
+    return _build(config)
+
+
+def _check_depth(config: Any) -> None:
+    level = [config]
+    for _ in range(MAX_DEPTH):
+        level = [item for value in level for item in items_of(value)]
+        if not level:
+            return
+    raise ValueError(f"`from_config(config=...)` must be nested less than {MAX_DEPTH} deep.")
+
+
+def items_of(value: Any) -> Iterable[Any]:
+    """What a piece of a config holds."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _build(config: Any) -> Any:
     if not isinstance(config, dict) or "class" not in config:
-        raise ValueError(f"`from_config(config=...)` must be a dict with 'class', got {config!r}.")
+        raise ValueError(
+            f"`from_config(config=...)` must be a dict with 'class', got {brief(repr(config))}."
+        )
     classes = {_name(cls): cls for cls in _subclasses(Value)}
     name = config["class"]
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise ValueError(
-            f"`from_config(config=...)` must name a schedule, got {name!r}: known are"
+            f"`from_config(config=...)` must name a schedule, got {brief(repr(name))}: known are"
             f" {', '.join(sorted(n for n in classes if not n.startswith('_')))}."
         )
     arguments = {key: _decode(value) for key, value in config.items() if key != "class"}
     unknown = arguments.keys() - {field.name for field in dataclasses.fields(classes[name])}
     if unknown:
         raise ValueError(
-            f"`from_config(config=...)` must hold arguments of {name}, got {sorted(unknown)}."
+            f"`from_config(config=...)` must hold arguments of {name},"
+            f" got {sorted(unknown, key=str)}."
         )
     return classes[name](**arguments)
 
@@ -110,7 +137,15 @@ def _encode(value: Any, where: str) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        return Expression(value["expression"]) if "expression" in value else from_config(value)
+        return _expression(value["expression"]) if "expression" in value else _build(value)
     if isinstance(value, list):
         return tuple(map(_decode, value))
     return value
+
+
+def _expression(text: Any) -> Expression:
+    if isinstance(text, str):
+        return Expression(text)
+    raise ValueError(
+        f"`from_config(config=...)` must hold each expression as text, got {brief(repr(text))}."
+    )

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from ._source import Source
 
-MAX_BITS = 10_000  # of an integer power: no rate needs more, and 9 ** 9 ** 9 would never end
+MAX_BITS = 10_000  # of an integer: no rate needs more, and 9 ** 9 ** 9 would never end
 
 
 class Expression:
@@ -36,6 +36,7 @@ class Expression:
         if "#" in self.text:
             start = self.text.index("#")
             raise self._source.error("an expression may not hold a comment", start)
+        self.size = sum(isinstance(x, ast.expr) for x in ast.walk(self._source.tree))
         self._function = self._function_of(self._source.tree)
 
     def __call__(self, step):
@@ -101,6 +102,14 @@ def power(base, exponent):
     return base**exponent
 
 
+def product(left, right):
+    """`left * right`, likewise: powers multiplied many times over would take long too."""
+    whole = isinstance(left, int) and isinstance(right, int)
+    if whole and left.bit_length() + right.bit_length() > 2 * MAX_BITS:
+        raise OverflowError("an integer product is too large")
+    return left * right
+
+
 def _as_number(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A comparison as 0 or 1: JAX's bools do not add up to 2, as Python's do."""
     return lambda left, right: 1 * compare(left, right)
@@ -109,7 +118,7 @@ def _as_number(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Mult: product,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,

@@ -26,6 +26,8 @@ from ._value import Value, same
 
 _NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
 _NAMED |= {call.__name__: call for call in CALLS.values()}
+MAX_CALLS = 48  # schedules in one text: to compile more takes longer than one waits
+MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
 _FUNCTIONS = {"lr_lambda", "scale_fn"}
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
 
@@ -44,7 +46,8 @@ def parse(text: str) -> Any:
 
     Raises:
       ValueError: for anything else, the constructor's own errors among it, with the line of text
-        and carets below the place.
+        and carets below the place; also for more than 48 calls, 2,000 numbers and names or
+        100,000 characters, and for tables of more than 1,000,000 steps.
 
     >>> parse("OneCycleLR(0.1, total_steps=30 * 390)")
     OneCycleLR(max_lr=0.1, total_steps=11700)
@@ -58,6 +61,7 @@ def parse(text: str) -> Any:
         ^^^^^^
     """
     reader = _Reader(Source(text))
+    reader.check_calls()
     with without_warnings():  # of a missing `total_steps`
         return reader.schedule(reader.source.tree)
 
@@ -67,6 +71,18 @@ class _Reader:
 
     def __init__(self, source: Source):
         self.source = source
+
+    def check_calls(self) -> None:
+        tree = self.source.tree
+        calls = [x for x in ast.walk(tree) if isinstance(x, ast.Call) and self.is_schedule(x.func)]
+        if len(calls) > MAX_CALLS:
+            reason = f"a text of {len(calls)} schedules: {MAX_CALLS} are read"
+            raise self.source.error_at(calls[MAX_CALLS], reason)
+
+    @staticmethod
+    def is_schedule(node: ast.expr) -> bool:
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
+        return name in _NAMED
 
     def schedule(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Call):
@@ -116,11 +132,19 @@ class _Reader:
                     keyword, f"`{self.source.quote(keyword)}` is not allowed: name each argument"
                 )
             places[keyword.arg] = keyword
-            named[keyword.arg] = self.argument(keyword.arg, keyword.value)
+            value = self.argument(keyword.arg, keyword.value)
+            if name != "OneCycleLR" and keyword.arg == "total_steps":
+                self.check_table(keyword, value)
+            named[keyword.arg] = value
         try:
             return _NAMED[name](*positional, **named)
         except Exception as error:  # Whatever a constructor raises is about these arguments.
             raise self.rejected(error, name, node, places) from None
+
+    def check_table(self, node: ast.keyword, steps: Any) -> None:
+        if isinstance(steps, int) and steps > MOST_TABULATED:
+            reason = f"a table of {steps} steps: {MOST_TABULATED:,} are tabulated here"
+            raise self.source.error_at(node, reason)
 
     def name(self, node: ast.expr) -> str:
         """The scheduler that a call is of."""

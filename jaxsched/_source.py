@@ -1,9 +1,11 @@
 """A text that is read as one Python expression, never run, and the places in it."""
 
 import ast
+import itertools
 import warnings
 
 MAX_LENGTH = 100_000
+MAX_TERMS = 2000  # numbers, names and the like: each costs a compiler its time
 MAX_DEPTH = 200  # far below Python's own limit, which the caller's stack shares
 
 
@@ -55,6 +57,8 @@ class Source:
         if not self.text:
             raise self.error("an empty text")
         self._lines = self.text.split("\n")
+        lengths = [len(line) + 1 for line in self._lines]
+        self._starts = list(itertools.accumulate(lengths, initial=0))
         self.tree = self._parse()
 
     def _parse(self) -> ast.expr:
@@ -70,6 +74,7 @@ class Source:
         except (RecursionError, MemoryError):
             raise self.error("nested too deeply") from None
         self._check_depth(tree)
+        self._check_terms(tree)
         return tree
 
     def _syntax_error(self, error: SyntaxError) -> PointedError:
@@ -88,6 +93,12 @@ class Source:
             if not level:
                 return
         raise self.error("nested too deeply", *self.span(tree))
+
+    def _check_terms(self, tree: ast.expr) -> None:
+        terms = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.Name)]
+        if len(terms) > MAX_TERMS:
+            reason = f"a text of {len(terms)} numbers and names: {MAX_TERMS} are read"
+            raise self.error_at(terms[MAX_TERMS], reason)
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Where a node begins and ends in the text."""
@@ -113,8 +124,10 @@ class Source:
 
     def _index(self, line: int, column: int) -> int:
         """The index of a place that Python gives as a line, from 1, and a column in bytes."""
-        before = sum(len(text) + 1 for text in self._lines[: line - 1])
-        return before + len(self._lines[line - 1].encode()[:column].decode(errors="ignore"))
+        text = self._lines[line - 1]
+        if not text.isascii():
+            column = len(text.encode()[:column].decode(errors="ignore"))
+        return self._starts[line - 1] + min(column, len(text))
 
 
 def brief(text: str, width: int = 60) -> str:

@@ -22,8 +22,11 @@ from ._files import write
 from ._param_groups import ParamGroups, groups_of
 from ._plateau import ReduceLROnPlateau
 from ._schedule import without_warnings
+from ._source import brief
 
 FORMAT = 1
+MOST_WORK = 20_000_000  # operations of a metric over all steps: some seconds
+MOST_COUNT = 2**53  # whole numbers up to it are exact in float64
 SHIPPED = Path(__file__).parent / "traces"
 
 
@@ -90,7 +93,8 @@ class Trace:
 
         Raises:
           OSError: where the file cannot be read.
-          ValueError: where it is no such file: damaged, empty, foreign, of a later version.
+          ValueError: where it is no such file: damaged, empty, foreign, of a later version; also
+            where its metrics have no value at some step, or take too long to compute.
 
         >>> import jaxsched, tempfile, os
         >>> path = os.path.join(tempfile.mkdtemp(), "empty.jsonl")
@@ -108,7 +112,10 @@ class Trace:
 
 @functools.lru_cache(maxsize=4)
 def _stream(metrics: Expression, number: int) -> np.ndarray:
-    return np.array([metrics(step) for step in range(number)], np.float32)
+    if number * (metrics.size + 10) > MOST_WORK:  # 10: of a step itself
+        raise OverflowError(f"{number} steps of {metrics!r} take too long")
+    with np.errstate(over="raise"):
+        return np.array([metrics(step) for step in range(number)], np.float32)
 
 
 def shipped() -> dict[str, list[Trace]]:
@@ -142,12 +149,12 @@ def load_traces(path: "str | os.PathLike[str]") -> list[Trace]:
     """All traces of a file; errors as `Trace.load` says."""
     try:
         with open(path, encoding="utf-8") as file:
-            lines = [line for line in file if line.strip()]
+            lines = [(number, line) for number, line in enumerate(file, 1) if line.strip()]
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not a text file, no trace") from None
     if not lines:
         raise ValueError(f"{path}: an empty file, no trace")
-    return [_parse(line, f"{path}: line {number}") for number, line in enumerate(lines, 1)]
+    return [_parse(line, f"{path}: line {number}") for number, line in lines]
 
 
 def _parse(line: str, where: str) -> Trace:
@@ -158,42 +165,69 @@ def _parse(line: str, where: str) -> Trace:
     if not isinstance(fields, dict) or "jaxsched_trace" not in fields:
         raise ValueError(f"{where}: not a jaxsched trace")
     version = fields.pop("jaxsched_trace")
-    if version != FORMAT:
-        raise ValueError(f"{where}: trace format {version!r}, this jaxsched reads {FORMAT}")
+    if type(version) is not int or version != FORMAT:
+        found = brief(repr(version)) if isinstance(version, int | float | str) else "of no number"
+        raise ValueError(f"{where}: trace format {found}, this jaxsched reads {FORMAT}")
     try:
-        if isinstance(fields["counts"], int):
-            fields["counts"] = list(range(min(fields["counts"], len(fields["lr"]) + 1)))
-        for name in _ARRAYS:
-            if isinstance(fields.get(name), str):
-                fields[name] = Expression(fields[name])
-            elif name in fields:
-                fields[name] = np.array(_decode(fields[name]), np.float64)
-        whole = fields["counts"].astype(np.int64)
-        fields["counts"] = whole if (whole == fields["counts"]).all() else fields["counts"]
-        trace = Trace(**fields)
+        trace = _from_fields(fields)
         if _is_sound(trace):
             return trace
-    except (KeyError, TypeError, ValueError, OverflowError):
-        pass
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        pass  # of a metric, what it raises at some step
     raise ValueError(f"{where}: a damaged trace (fields missing or of the wrong shape)")
 
 
+def _from_fields(fields: dict[str, Any]) -> Trace:
+    if type(fields["counts"]) is int:
+        fields["counts"] = list(range(min(fields["counts"], len(fields["lr"]) + 1)))
+    arrays = {name: _array(name, fields[name]) for name in _ARRAYS if fields.get(name) is not None}
+    if not (np.abs(arrays["counts"]) <= MOST_COUNT).all():  # nor NaN
+        raise ValueError("counts that are none")
+    whole = arrays["counts"].astype(np.int64)
+    if (whole == arrays["counts"]).all():
+        arrays["counts"] = whole
+    return Trace(**fields | arrays)
+
+
+def _array(name: str, value: Any) -> Any:
+    if name == "metrics" and isinstance(value, str):
+        return Expression(value)
+    return np.array(_decode(value), np.float64)
+
+
 def _is_sound(trace: Trace) -> bool:
-    shapes = {x.shape for x in (trace.lr, trace.momentum, trace.closed_form) if x is not None}
-    steps = len(trace.counts)
+    return _has_sound_rates(trace) and _has_sound_counts(trace) and _has_sound_words(trace)
+
+
+def _has_sound_rates(trace: Trace) -> bool:
+    columns = [x for x in (trace.lr, trace.momentum, trace.closed_form) if x is not None]
     return bool(
-        len(shapes) == 1
+        len({x.shape for x in columns}) == 1
         and trace.lr.ndim in (1, 2)
         and trace.lr.size
-        and trace.lr.shape[0] == steps
         and np.isfinite(trace.lr).all()
-        and all(isinstance(x, str) for x in (trace.torch, trace.call, trace.optimizer))
-        and (np.diff(trace.counts) > 0).all()
-        and trace.counts[0] >= 0
-        and (
-            not isinstance(trace.metrics, np.ndarray) or trace.metrics.shape == (trace.counts[-1],)
-        )
+        and not any(np.isinf(x).any() for x in columns)
     )
+
+
+def _has_sound_counts(trace: Trace) -> bool:
+    counts = trace.counts
+    return bool(
+        counts.shape == trace.lr.shape[:1]
+        and (np.diff(counts) > 0).all()
+        and counts[0] >= 0
+        and (trace.metrics is None or _has_sound_metrics(trace))
+    )
+
+
+def _has_sound_metrics(trace: Trace) -> bool:
+    whole = np.issubdtype(trace.counts.dtype, np.integer)
+    return bool(whole and trace.stream().shape == (trace.counts[-1],))
+
+
+def _has_sound_words(trace: Trace) -> bool:
+    words = (trace.torch, trace.call, trace.optimizer)
+    return all(isinstance(x, str) for x in words) and isinstance(trace.schedule, dict | None)
 
 
 def _encode(value):
@@ -204,10 +238,15 @@ def _encode(value):
     return value
 
 
-def _decode(value):
-    if isinstance(value, list):
-        return [_decode(item) for item in value]
-    return float("nan") if value is None else float(value)
+def _decode(value, depth: int = 2):
+    """What `_encode` wrote: numbers, in lists of lists at most."""
+    if isinstance(value, list) and depth:
+        return [_decode(item, depth - 1) for item in value]
+    if value is None:
+        return float("nan")
+    if type(value) in (int, float) or value in ("inf", "-inf"):
+        return float(value)
+    raise ValueError(f"no number: {type(value).__name__}")
 
 
 @dataclasses.dataclass(frozen=True)

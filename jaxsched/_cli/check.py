@@ -10,9 +10,18 @@ import jax
 
 from .. import __version__
 from .. import _numbers as xp
+from .._config import items_of
+from .._param_groups import groups_of
+from .._parse import MOST_TABULATED
+from .._source import brief
 from .._trace import Comparison, Trace, compare, load_traces, shipped
 from .arguments import command
 
+# What a file can be at fault for; every other RuntimeError is of the machine.
+_FAULTS: tuple[type[Exception], ...] = (
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError,
+    NotImplementedError, RecursionError,
+)  # fmt: skip
 Result = tuple[str, Trace, Any, tuple[Comparison, Comparison]]
 
 
@@ -63,7 +72,9 @@ def evaluate(files: list[str]) -> list[Result]:
     from .output import Console
 
     groups = {file: load_traces(file) for file in files} if files else shipped()
-    work = [(name, trace, _built(trace)) for name, traces in groups.items() for trace in traces]
+    work = [
+        (name, trace, _built(name, trace)) for name, traces in groups.items() for trace in traces
+    ]
     results: list[Result] = []
     console = Console(stderr=True)
     progress = Progress(
@@ -82,27 +93,45 @@ def evaluate(files: list[str]) -> list[Result]:
     return results
 
 
-def _built(trace: Trace) -> Any:
-    with _about(trace):
-        return trace.build()
+def _built(name: str, trace: Trace) -> Any:
+    if trace.schedule is None:
+        return trace.build()  # says so
+    from .values import check_steps
+
+    with _about(name, trace):
+        _check_tables(trace.schedule)
+        schedule = trace.build()
+        for group in groups_of(schedule):
+            check_steps(group, int(trace.counts[-1]) + 1)
+        return schedule
+
+
+def _check_tables(config: Any) -> None:
+    """Refuses tables that would take minutes to fill, before they are."""
+    if isinstance(config, dict):
+        steps = config.get("total_steps")
+        if type(steps) is int and steps > MOST_TABULATED and config.get("class") != "OneCycleLR":
+            raise ValueError(f"total_steps={steps}: at most {MOST_TABULATED:,} are tabulated here")
+    for item in items_of(config):
+        _check_tables(item)
 
 
 def _compare_both(item: tuple[str, Trace, Any]) -> tuple[Comparison, Comparison]:
-    _, trace, schedule = item
+    name, trace, schedule = item
     both = []
     for x64 in (False, True):
-        with _about(trace), xp.float64(x64):
+        with _about(name, trace), xp.float64(x64):
             both.append(compare(schedule, trace))
     return both[0], both[1]
 
 
 @contextlib.contextmanager
-def _about(trace: Trace) -> Iterator[None]:
+def _about(name: str, trace: Trace) -> Iterator[None]:
     """What a schedule in a file raises is a fault of the file."""
     try:
         yield
-    except (TypeError, ArithmeticError, AttributeError) as error:
-        raise ValueError(f"the trace of `{trace.call}`: {error}") from error
+    except _FAULTS as error:
+        raise ValueError(f"{name}: the trace of `{brief(trace.call)}`: {error}") from error
 
 
 def all_match(results: list[Result]) -> bool:

@@ -9,13 +9,12 @@ from .. import _numbers as xp
 from .._counts import Mapped
 from .._expression import Expression
 from .._param_groups import ParamGroups, groups_of
+from .._parse import MOST_TABULATED
 from .._phases import by_steps
 from .._plateau import ReduceLROnPlateau
 from .._schedule import Schedule
 from .._trace import Trace, at_counts, momentum_of, rates_of
 from .._value import evolve
-
-MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,12 +58,18 @@ def within(schedule: Any, steps: int) -> Any:
         return schedule
     if steps <= MOST_TABULATED:
         return evolve(schedule, total_steps=steps)
-    if by_steps in schedule.plan()[0]:
+    check_steps(schedule, steps)
+    return schedule
+
+
+def check_steps(schedule: Any, steps: int) -> None:
+    """Refuses so many steps of a schedule that takes them one by one."""
+    long = steps > MOST_TABULATED and isinstance(schedule, Schedule)
+    if long and by_steps in schedule.plan()[0]:
         raise ValueError(
             f"`{type(schedule).__name__}` has no closed form here, and is stepped from 0:"
             f" {MOST_TABULATED:,} steps at most"
         )
-    return schedule
 
 
 def _values(schedule: Any, counts: np.ndarray, metrics: Expression | None) -> Values:
