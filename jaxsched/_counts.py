@@ -1,6 +1,7 @@
 """The same schedule at another count: per_epoch, per_update, delay and skip."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -246,7 +247,7 @@ def skip(schedule: Any, num_steps: int) -> Any:
 CALLS = {PerEpoch: per_epoch, PerUpdate: per_update, Delay: delay, Skip: skip}
 
 
-def _each(cls: type[Mapped], schedule: Any, number: int) -> Any:
+def _each(cls: Callable[[Any, int], Mapped], schedule: Any, number: int) -> Any:
     """The map of a schedule, or of each in a ParamGroups."""
     if isinstance(schedule, ParamGroups):
         return ParamGroups([cls(member, number) for member in schedule])

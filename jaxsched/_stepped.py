@@ -53,9 +53,9 @@ def _told(scheduler: Any, total_steps: int) -> Any:
     shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
     if not any(np.allclose(rates, shown, rtol=1e-9, atol=0.0) for rates in history.rates):
         raise ValueError(
-            f"`from_torch(scheduler=...)` shows a rate of {shown} that {type(scheduler).__name__} has"
-            f' at none of its first {total_steps} counts. `start="now"` would need the count too: it'
-            " is converted with the rates that it sets itself."
+            f"`from_torch(scheduler=...)` shows a rate of {shown} that {type(scheduler).__name__}"
+            f' has at none of its first {total_steps} counts. `start="now"` would need the count'
+            " too: convert it with a rate that it sets itself."
         )
     return history.table()
 

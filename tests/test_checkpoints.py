@@ -257,7 +257,8 @@ def test_the_rate_is_the_optimizers():
     step(scheduler, 5)
     optimizer = scheduler.optimizer.state_dict()
     optimizer["param_groups"][0]["lr"] = 0.01
-    schedule = js.from_torch_state_dict("ExponentialLR", scheduler.state_dict(), optimizer)
+    with pytest.warns(UserWarning, match="works `lr` out backwards from the rate now, 0.01"):
+        schedule = js.from_torch_state_dict("ExponentialLR", scheduler.state_dict(), optimizer)
 
     np.testing.assert_allclose(schedule(np.array([5, 6])), [0.01, 0.009], rtol=1e-7)
 
