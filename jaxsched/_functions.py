@@ -1,6 +1,5 @@
 """Python function to rate: LambdaLR and MultiplicativeLR, and how such a function is called."""
 
-import contextlib
 import functools
 import inspect
 import numbers
@@ -12,6 +11,7 @@ import numpy as np
 
 from . import _numbers as xp
 from ._affine import IDENTITY, Affine
+from ._copies import NotOfTheStep, generators_kept, private, values_at
 from ._schedule import Single
 from ._value import Float, evolve, static
 
@@ -188,6 +188,10 @@ def _holds_tracer(thing, depth: int = 4) -> bool:
 def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
     """The value of the schedule's function at the integer step `t`, in float64."""
     function = getattr(schedule, name)
+    try:
+        on_host(function)
+    except NotOfTheStep as error:
+        raise TypeError(f"`{type(schedule).__name__}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
         begun = schedule.last_epoch + 1
         table = tabulated(function, first, horizon or begun + schedule.total_steps)
@@ -204,7 +208,8 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
         " or write it with jax.numpy (`jnp.where` for `if`, `jnp.maximum` for `max`)."
     )
     try:
-        value = function(t)
+        with generators_kept():
+            value = private(function)(t)
     except Exception as error:
         told = isinstance(error, _TRACER_ERRORS)
         if not told and (isinstance(t, int) or not _works_on_host(function)):
@@ -236,7 +241,7 @@ _TRACER_ERRORS = (
 def _works_on_host(function) -> bool:
     try:
         with jax.ensure_compile_time_eval():
-            function(1)
+            private(function)(1)
     except Exception:
         return False
     return True
@@ -264,23 +269,34 @@ def differs_when_traced(function) -> tuple[int, float, float] | None:
     return None if jax.config.values["jax_disable_jit"] else _difference(_Same(function))
 
 
+def on_host(function) -> list:
+    """The function's values at `_SAMPLES`; it need not be defined at all of them."""
+    return _on_host(_Same(function))
+
+
+@functools.lru_cache(maxsize=256)
+def _on_host(key: _Same) -> list:
+    with jax.transfer_guard("allow"):
+        few = values_at(key.function, [1, 2, 3], Exception)
+        if any(isinstance(value, jax.Array) for value in few):
+            return few  # written for JAX
+        return values_at(key.function, _SAMPLES, Exception)
+
+
 @functools.lru_cache(maxsize=256)
 def _difference(key: _Same) -> tuple[int, float, float] | None:
-    values: dict[int, float] = {}
-    for step in _SAMPLES:
-        with contextlib.suppress(Exception):  # It need not be defined at all of them.
-            value = key.function(step)
-            if isinstance(value, jax.Array):
-                return None  # written for JAX
-            values[step] = float(value)
-    steps, expected = np.array([*values], np.int64), np.array([*values.values()], np.float64)
+    values = _on_host(key)
+    if any(isinstance(value, jax.Array) for value in values):
+        return None
+    steps, expected = np.array(_SAMPLES, np.int64), np.array(values, np.float64)
+    function = private(key.function)
     with (
         jax.ensure_compile_time_eval(),
         xp.float64(),
         jax.transfer_guard("allow"),
         jax.default_device(jax.local_devices(backend="cpu")[0]),
     ):
-        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(key.function(step), jnp.float64)))
+        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(function(step), jnp.float64)))
         traced = np.asarray(ask(steps))
     size = np.where(np.isfinite(expected), np.abs(expected), np.nan)
     # Near a zero of a wave, the last bits of its argument are all that is left.
@@ -298,9 +314,5 @@ def tabulated(function, first: int, end: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=256)
 def _tabulated(key: _Same, first: int, end: int) -> np.ndarray:
-    values = np.full(end - first, np.nan)
-    for index in range(end - first):
-        # Not every table is used from its start, where a function may divide by zero.
-        with contextlib.suppress(ZeroDivisionError), jax.ensure_compile_time_eval():
-            values[index] = float(key.function(first + index))
-    return values
+    # Not every table is used from its start, where a function may divide by zero.
+    return np.array(values_at(key.function, range(first, end)), np.float64)

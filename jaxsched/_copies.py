@@ -1,0 +1,192 @@
+"""Copies of users' functions, so that asking one leaves no trace in the run that it belongs to."""
+
+import contextlib
+import copy
+import functools
+import random
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+
+class NotOfTheStep(TypeError):
+    """Says why a Python function is no function of the step alone."""
+
+
+_SHARED = (
+    type,
+    types.ModuleType,
+    types.CodeType,
+    jax.Array,
+    jax.core.Tracer,
+    str,
+    bytes,
+    int,
+    float,
+)
+_MUTABLE = (list, dict, set, bytearray, Iterator, np.random.Generator, random.Random)
+
+
+def private(function: Any, memo: dict[int, Any] | None = None) -> Any:
+    """A copy that shares no memory: closure, defaults, attributes and mutable globals are its own."""
+    memo = {} if memo is None else memo
+    if id(function) in memo:
+        return memo[id(function)]
+    if isinstance(function, _SHARED) or getattr(function, "requires_grad", False) is True:
+        return function
+    for kind, make in _MAKERS.items():
+        if isinstance(function, kind):
+            return make(function, memo)
+    return _other(function, memo)
+
+
+def _function(function: types.FunctionType, memo: dict) -> types.FunctionType:
+    cells = [memo.setdefault(id(c), types.CellType()) for c in function.__closure__ or ()]
+    new = types.FunctionType(
+        function.__code__, _globals(function, memo), function.__name__, None, tuple(cells) or None
+    )
+    memo[id(function)] = new
+    for cell, old in zip(cells, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # An empty one stays empty.
+            cell.cell_contents = private(old.cell_contents, memo)
+    new.__defaults__ = private(function.__defaults__, memo)
+    new.__kwdefaults__ = private(function.__kwdefaults__, memo)
+    vars(new).update({name: private(value, memo) for name, value in vars(function).items()})
+    return new
+
+
+def _globals(function: types.FunctionType, memo: dict) -> dict[str, Any]:
+    """A module's names as a function of it sees them, those that it may write to copied."""
+    shared = function.__globals__
+    own = memo.setdefault(id(shared), dict(shared))
+    for name in _names(function.__code__) & shared.keys():
+        value = shared[name]
+        beside = isinstance(value, types.FunctionType) and value.__globals__ is shared
+        if own[name] is value and (beside or isinstance(value, _MUTABLE)):
+            own[name] = private(value, memo)
+    return own
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [_names(const) for const in code.co_consts if isinstance(const, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _cached(function: Any, memo: dict) -> Any:
+    fresh = functools.lru_cache(**function.cache_parameters())
+    return fresh(private(function.__wrapped__, memo))
+
+
+def _bound(method: Any, memo: dict) -> Any:
+    """A method of a built-in type, such as `list.pop`; a plain built-in function is itself."""
+    owner = getattr(method, "__self__", None)
+    shared = owner is None or isinstance(owner, _SHARED)
+    return method if shared else getattr(private(owner, memo), method.__name__)
+
+
+def _list(items: list, memo: dict) -> list:
+    new = memo[id(items)] = []
+    new += [private(item, memo) for item in items]
+    return new
+
+
+def _dict(items: dict, memo: dict) -> dict:
+    new = memo[id(items)] = {}
+    new.update({key: private(item, memo) for key, item in items.items()})
+    return new
+
+
+def _other(thing: Any, memo: dict) -> Any:
+    kind = type(thing)
+    if (
+        hasattr(thing, "__dict__")
+        and kind.__new__ is object.__new__
+        and kind.__reduce_ex__ is object.__reduce_ex__
+        and kind.__reduce__ is object.__reduce__
+        and kind.__getstate__ is object.__getstate__
+        and not hasattr(kind, "__deepcopy__")
+        and not any(getattr(base, "__slots__", ()) for base in kind.__mro__)
+    ):
+        new = memo[id(thing)] = object.__new__(kind)
+        vars(new).update({name: private(value, memo) for name, value in vars(thing).items()})
+        return new
+    try:
+        return copy.deepcopy(thing, memo)
+    except Exception as error:
+        if hasattr(thing, "__next__") or "generator" in str(error):
+            raise NotOfTheStep(
+                f"must be a function of the step, got one that asks {thing!r}, which remembers where"
+                " it is and cannot be copied"
+            ) from error
+        return thing  # A lock, a file, a trainer: nothing that a rate is kept in.
+
+
+_MAKERS: dict[type, Callable[[Any, dict], Any]] = {
+    types.FunctionType: _function,
+    types.MethodType: lambda m, memo: types.MethodType(
+        private(m.__func__, memo), private(m.__self__, memo)
+    ),
+    functools.partial: lambda p, memo: functools.partial(
+        private(p.func, memo), *private(list(p.args), memo), **private(p.keywords, memo)
+    ),
+    functools._lru_cache_wrapper: _cached,
+    types.BuiltinMethodType: _bound,
+    types.MethodWrapperType: _bound,
+}
+
+
+def _exactly(thing: Any, memo: dict) -> Any:
+    """Containers of the very types; a subclass copies itself."""
+    if type(thing) is tuple:
+        return tuple(private(item, memo) for item in thing)
+    make = {list: _list, dict: _dict}.get(type(thing), _other)
+    return make(thing, memo)
+
+
+_MAKERS |= dict.fromkeys((tuple, list, dict), _exactly)
+
+
+@contextlib.contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leaves Python's, NumPy's and PyTorch's random generators as they were."""
+    kept = [(random.getstate, random.setstate), (np.random.get_state, np.random.set_state)]
+    if torch := sys.modules.get("torch"):
+        kept.append((torch.get_rng_state, torch.set_rng_state))
+        if torch.cuda.is_initialized():
+            kept.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
+    before = [(restore, get()) for get, restore in kept]
+    try:
+        yield
+    finally:
+        for restore, state in before:
+            restore(state)
+
+
+def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:
+    """The function's values on the host, NaN where it raises `passing`.
+
+    Each step is asked twice, there and back, on one copy: what remembers or draws gives itself away.
+    """
+    own = private(function)
+    with generators_kept():
+        first = [_value(own, step, passing) for step in steps]
+        second = [_value(own, step, passing) for step in reversed(steps)][::-1]
+    for step, a, b in zip(steps, first, second, strict=True):
+        if not (a is b or np.array_equal(a, b, equal_nan=True)):
+            raise NotOfTheStep(
+                f"must be a function of the step, got one that gives {a!r} and then {b!r} at step"
+                f" {step}: it remembers its calls (a counter, an iterator, a `pop`) or draws random"
+                " numbers"
+            )
+    return first
+
+
+def _value(function: Any, step: int, passing: type[Exception]) -> Any:
+    with contextlib.suppress(passing), jax.ensure_compile_time_eval():
+        value = function(step)
+        return value if isinstance(value, jax.Array) else float(value)
+    return np.nan
