@@ -32,7 +32,7 @@ _MUTABLE = (list, dict, set, bytearray, Iterator, np.random.Generator, random.Ra
 
 
 def private(function: Any, memo: dict[int, Any] | None = None) -> Any:
-    """A copy that shares no memory: closure, defaults, attributes and mutable globals are its own."""
+    """A copy whose closure, defaults, attributes and mutable globals are its own."""
     memo = {} if memo is None else memo
     if id(function) in memo:
         return memo[id(function)]
@@ -119,8 +119,8 @@ def _other(thing: Any, memo: dict) -> Any:
     except Exception as error:
         if hasattr(thing, "__next__") or "generator" in str(error):
             raise NotOfTheStep(
-                f"must be a function of the step, got one that asks {thing!r}, which remembers where"
-                " it is and cannot be copied"
+                f"must be a function of the step, got one that asks {thing!r}, which remembers"
+                " where it is and cannot be copied"
             ) from error
         return thing  # A lock, a file, a trainer: nothing that a rate is kept in.
 
@@ -169,7 +169,7 @@ def generators_kept() -> Iterator[None]:
 def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:
     """The function's values on the host, NaN where it raises `passing`.
 
-    Each step is asked twice, there and back, on one copy: what remembers or draws gives itself away.
+    Each step is asked twice, there and back, on one copy: so shows what remembers or draws.
     """
     own = private(function)
     with generators_kept():

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ._copies import generators_kept
 from ._param_groups import ParamGroups
 from ._table import Table
 from ._to_torch import momentum_in, set_value
@@ -159,17 +160,22 @@ _COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), 
 @contextlib.contextmanager
 def _undisturbed(scheduler: Any) -> Iterator[None]:
     """Leaves the live optimizer, the random generators and the warnings as they were."""
+    with generators_kept(), warnings.catch_warnings(), _untouched(scheduler.optimizer):
+        warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+        before = _generators()
+        yield
+        if _generators() != before:
+            raise ValueError(
+                f"`from_torch(scheduler=...)` must be a function of the count, and"
+                f" {type(scheduler).__name__} draws random numbers: record the rates of a run."
+            )
+
+
+def _generators() -> list:
     import torch
 
-    python, numpy_, torch_ = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        with warnings.catch_warnings(), _untouched(scheduler.optimizer):
-            warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy_)
-        torch.set_rng_state(torch_)
+    numpy_state = np.random.get_state(legacy=False)
+    return [random.getstate(), repr(numpy_state), torch.get_rng_state().tolist()]
 
 
 def _state(scheduler: Any) -> tuple:

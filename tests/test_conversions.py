@@ -100,7 +100,7 @@ class Told:
 class Drawing(lr_scheduler.LRScheduler):
     def get_lr(self):
         noise = random.random() + np.random.rand() + float(torch.rand(()))
-        return [base * (1 + 0 * noise) / (1 + self.last_epoch) for base in self.base_lrs]
+        return [base * noise / (1 + self.last_epoch) for base in self.base_lrs]
 
 
 def by_hand(optimizer):
@@ -146,7 +146,6 @@ KINDS = {
     "a warm-up around another": lambda o: GradualWarmup(o, 4, lr_scheduler.StepLR(o, 3)),
     "a count of batches": BatchCounter,
     "Noam": Noam,
-    "random numbers": Drawing,
     "a rate set by hand": by_hand,
     "a count set by hand": set_back,
     "a group added": grown,
@@ -296,3 +295,12 @@ def test_a_plateau_of_infinite_lengths(options):
         assert float(plateau(state)) == pytest.approx(
             scheduler.optimizer.param_groups[0]["lr"], rel=1e-6
         )
+
+
+@pytest.mark.parametrize("start", ["beginning", "now"])
+def test_a_class_that_draws_random_numbers(start):
+    scheduler = Drawing(sgd())
+    before = seen(scheduler)
+    with pytest.raises(ValueError, match="Drawing draws random numbers"):
+        js.from_torch(scheduler, total_steps=STEPS, start=start)
+    assert seen(scheduler) == before
