@@ -143,7 +143,7 @@ def _exactly(thing: Any, memo: dict) -> Any:
     """Containers of the very types; a subclass copies itself."""
     if type(thing) is tuple:
         return tuple(private(item, memo) for item in thing)
-    make = {list: _list, dict: _dict}.get(type(thing), _other)
+    make: Any = {list: _list, dict: _dict}.get(type(thing), _other)
     return make(thing, memo)
 
 
@@ -153,7 +153,10 @@ _MAKERS |= dict.fromkeys((tuple, list, dict), _exactly)
 @contextlib.contextmanager
 def generators_kept() -> Iterator[None]:
     """Leaves Python's, NumPy's and PyTorch's random generators as they were."""
-    kept = [(random.getstate, random.setstate), (np.random.get_state, np.random.set_state)]
+    kept: list[tuple[Any, Any]] = [
+        (random.getstate, random.setstate),
+        (np.random.get_state, np.random.set_state),
+    ]
     if torch := sys.modules.get("torch"):
         kept.append((torch.get_rng_state, torch.set_rng_state))
         if torch.cuda.is_initialized():
