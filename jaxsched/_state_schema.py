@@ -43,8 +43,9 @@ def is_finite(value: Any) -> bool:
 def _number(words: str, least: float, most: float, *, whole: bool = False) -> Kind:
     def holds(value: Any, _: Mapping) -> bool:
         number = as_number(value)
-        between = number is not None and least <= number <= most
-        return between and (not whole or number in (math.inf, math.floor(min(number, 1e308))))
+        if number is None or not least <= number <= most:
+            return False
+        return not whole or number.is_integer()
 
     return Kind(words, holds)
 
@@ -62,8 +63,8 @@ def _numbers(value: Any, state: Mapping) -> bool:
     """A list of numbers, as long as `base_lrs` where there are such."""
     if not isinstance(value, list | tuple) or not value or not all(map(is_finite, value)):
         return False
-    bases = state.get("base_lrs", value)
-    return not isinstance(bases, list | tuple) or len(bases) == len(value)
+    others = [state.get(key, value) for key in ("base_lrs", "_last_lr")]
+    return all(len(x) == len(value) for x in others if isinstance(x, list | tuple))
 
 
 def _floors(value: Any, state: Mapping) -> bool:
@@ -214,7 +215,8 @@ def check(cls: type, state: Mapping[str, Any]) -> None:
             f" got a subclass's, with {', '.join(f'`{key}`' for key in unknown)}: convert the live"
             " object, with `from_torch(scheduler, total_steps=N)`."
         )
-    for key, kind in SCHEMA[cls].items():
+    for key in sorted(SCHEMA[cls], key="base_lrs".__ne__):
+        kind = SCHEMA[cls][key]
         if key in state and not kind.holds(state[key], state):
             raise ValueError(
                 f"`from_torch_state_dict(state_dict=...)` must hold {kind.words} as `{key}`, got"
