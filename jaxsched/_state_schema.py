@@ -30,6 +30,8 @@ def as_number(value: Any) -> float | None:
         value = plain(value)
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         number = float(value) if is_number else math.nan
+    except RecursionError:
+        raise
     except (ValueError, RuntimeError, TypeError, OverflowError):
         return None
     return None if math.isnan(number) else number
@@ -63,8 +65,8 @@ def _numbers(value: Any, state: Mapping) -> bool:
     """A list of numbers, as long as `base_lrs` where there are such."""
     if not isinstance(value, list | tuple) or not value or not all(map(is_finite, value)):
         return False
-    others = [state.get(key, value) for key in ("base_lrs", "_last_lr")]
-    return all(len(x) == len(value) for x in others if isinstance(x, list | tuple))
+    bases = state.get("base_lrs", value)
+    return not isinstance(bases, list | tuple) or len(bases) == len(value)
 
 
 def _floors(value: Any, state: Mapping) -> bool:
@@ -125,7 +127,7 @@ _POSITIVE = _number("a positive count", 1, _MOST, whole=True)
 _LENGTH = _number("a number of steps", -_MOST, math.inf)
 _CURRENT = _number("a count of steps done", -64, _MOST)
 _FLAG = Kind("True or False", _flag)
-_RATES = Kind("a list of finite numbers, one for each parameter group", _numbers)
+_RATES = Kind("a list of finite numbers, as long as `base_lrs`,", _numbers)
 _MODES = _one_of("min", "max")
 _UNREAD = Kind("anything", lambda *_: True, optional=True)
 
