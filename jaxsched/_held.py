@@ -208,22 +208,30 @@ def built_at(held: Held) -> int:
     """The `last_epoch` that a scheduler's constructor got."""
     if held.cls is not CosineAnnealingWarmRestarts:
         return max(-1, _now(held) - held.state["_step_count"])
-    first, growth, current, length = (held.state[n] for n in ("T_0", "T_mult", "T_cur", "T_i"))
-    now = _now(held)
-    for begun in range(-1, now):
-        if _cycle(first, growth, begun, now) == (int(current), length):
-            return begun
-    return -1
+    names = ("T_0", "T_mult", "T_cur", "T_i")
+    first, growth, current, length = (int(plain(held.state[n])) for n in names)
+    return _restarts_built_at(first, growth, _now(held), current, length)
 
 
-def _cycle(first: int, growth: int, begun: int, now: int) -> tuple[int, int]:
-    """T_cur and T_i at `now` of CosineAnnealingWarmRestarts built with `last_epoch=begun`."""
-    current, length = begun + 1, first
-    if current >= length:
-        current, length = current % length, length * growth
-    current += now - begun - 1
-    if growth == 1:
-        return current % length, length
+def _restarts_built_at(first: int, growth: int, now: int, current: int, length: int) -> int:
+    """Where CosineAnnealingWarmRestarts began, to be `current` steps into a cycle of `length`.
+
+    It sees of its first `last_epoch` only how many whole first cycles are in it; these it leaves
+    out, and goes on in the second. With cycles that do not grow it sees nothing.
+    """
+    before, cycle = 0, first * growth
+    if growth == 1 or _cycle(first, growth, now) == (current, length):
+        return -1
+    while cycle < length:
+        before, cycle = before + cycle, cycle * growth
+    left_out = now - before - current
+    begun_in_second = cycle == length and left_out > 0 and left_out % first == 0
+    return left_out - 1 if begun_in_second and left_out <= now else -1
+
+
+def _cycle(first: int, growth: int, now: int) -> tuple[int, int]:
+    """T_cur and T_i at `now` of CosineAnnealingWarmRestarts that began at its start."""
+    current, length = now, first
     while current >= length:
         current, length = current - length, length * growth
     return current, length

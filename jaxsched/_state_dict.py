@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from . import _state_schema
 from ._compose import ChainedScheduler, SequentialLR
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from ._cycles import CyclicLR, OneCycleLR
@@ -42,8 +43,6 @@ _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (MultiplicativeLR, ("lr_lambdas",)),
 ]
 _KEYS = dict(_TELLTALES)
-_NOT_COUNTING = (*COMPOSITES, ReduceLROnPlateau)
-_COUNTING = [cls for cls in SCHEDULERS if cls not in _NOT_COUNTING]
 _IN_GROUPS = {
     OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
     SWALR: ("swa_lr",),
@@ -104,6 +103,11 @@ def from_torch_state_dict(
             "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
             f" lacks something: {type(error).__name__}: {error}"
         ) from error
+    except RecursionError:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold a list of state dicts as"
+            " `_schedulers`, got one that contains itself."
+        ) from None
     try:
         return read(held, groups, total_steps)
     except Unreadable as reason:
@@ -181,10 +185,8 @@ def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: s
 
 def _check(cls: type, state_dict: Mapping[str, Any]) -> None:
     """Raises unless the dict is one of that class."""
-    keys = _KEYS[cls]
-    keys += () if cls in COMPOSITES else ("last_epoch",)
-    keys += ("base_lrs", "_step_count") if cls in _COUNTING else ()
-    lacking = [key for key in keys if key not in state_dict]
+    own = [key for key in _KEYS[cls] if key not in state_dict]
+    lacking = own or _state_schema.lacking(cls, state_dict)
     if lacking:
         raise ValueError(
             f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
@@ -196,16 +198,7 @@ def _check(cls: type, state_dict: Mapping[str, Any]) -> None:
             f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
             f" that of a {told.__name__ if told else 'scheduler of another class'}."
         )
-    kinds = {"last_epoch": int | float, "_step_count": int, "base_lrs": list | tuple}
-    for key, kind in kinds.items():
-        if key in state_dict and not isinstance(plain(state_dict[key]), kind):
-            raise ValueError(
-                f"`from_torch_state_dict(state_dict=...)` must hold a {_KINDS[key]} as `{key}`, got"
-                f" {state_dict[key]!r}."
-            )
-
-
-_KINDS = {"last_epoch": "number", "_step_count": "number", "base_lrs": "list"}
+    _state_schema.check(cls, state_dict)
 
 
 def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Held, ...]:
@@ -312,7 +305,7 @@ def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[
                 "`from_torch_state_dict(optimizer_state_dict=...)` must be an optimizer's"
                 f" `state_dict()`, with 'param_groups', got {optimizer!r}."
             )
-        groups = [dict(group) for group in optimizer["param_groups"]]
+        groups = _param_groups(optimizer["param_groups"])
     elif "_last_lr" in state_dict:
         groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
     else:
@@ -326,7 +319,27 @@ def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[
         for name in needed:
             if any(name not in group for group in groups):
                 raise ValueError(_lacks(leaf.cls, name))
+            _check_groups(name, groups)
+    _check_groups("lr", groups)
     return groups
+
+
+def _param_groups(listed: Any) -> list[dict[str, Any]]:
+    if not isinstance(listed, list | tuple) or not all(isinstance(g, Mapping) for g in listed):
+        raise ValueError(
+            "`from_torch_state_dict(optimizer_state_dict=...)` must hold a list of dicts as"
+            f" `param_groups`, got {listed!r}."
+        )
+    return [dict(group) for group in listed]
+
+
+def _check_groups(name: str, groups: list[dict[str, Any]]) -> None:
+    for group in groups:
+        if not _state_schema.is_finite(group[name]):
+            raise ValueError(
+                "`from_torch_state_dict(optimizer_state_dict=...)` must hold a finite number as"
+                f" `{name}` of each group, got {group[name]!r}."
+            )
 
 
 def _lacks(cls: type, name: str) -> str:

@@ -1,0 +1,246 @@
+"""What the keys of a scheduler's `state_dict()` hold, by class, in PyTorch 1.4 and later."""
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ._compose import ChainedScheduler, SequentialLR
+from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._cycles import CyclicLR, OneCycleLR
+from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from ._functions import LambdaLR, MultiplicativeLR
+from ._held import plain
+from ._plateau import ReduceLROnPlateau
+
+_MOST = 2**31  # Counts are int32 in JAX.
+
+
+class Kind(NamedTuple):
+    """What a key holds: in words, and as a check of the value in its dict."""
+
+    words: str
+    holds: Callable[[Any, Mapping[str, Any]], bool]
+    optional: bool = False
+
+
+def as_number(value: Any) -> float | None:
+    """A number, or what holds a single one, as a float; None for all else, NaN too."""
+    try:
+        value = plain(value)
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        number = float(value) if is_number else math.nan
+    except RecursionError:
+        raise
+    except (ValueError, RuntimeError, TypeError, OverflowError):
+        return None
+    return None if math.isnan(number) else number
+
+
+def is_finite(value: Any) -> bool:
+    number = as_number(value)
+    return number is not None and math.isfinite(number)
+
+
+def _number(words: str, least: float, most: float, *, whole: bool = False) -> Kind:
+    def holds(value: Any, _: Mapping) -> bool:
+        number = as_number(value)
+        if number is None or not least <= number <= most:
+            return False
+        return not whole or number.is_integer()
+
+    return Kind(words, holds)
+
+
+def _one_of(*choices: Any) -> Kind:
+    words = "one of " + ", ".join(map(repr, choices))
+    return Kind(words, lambda value, _: isinstance(value, str) and value in choices)
+
+
+def _flag(value: Any, _: Mapping) -> bool:
+    return isinstance(value, bool) or as_number(value) in (0, 1)
+
+
+def _numbers(value: Any, state: Mapping) -> bool:
+    """A list of numbers, as long as `base_lrs` where there are such."""
+    if not isinstance(value, list | tuple) or not value or not all(map(is_finite, value)):
+        return False
+    bases = state.get("base_lrs", value)
+    return not isinstance(bases, list | tuple) or len(bases) == len(value)
+
+
+def _floors(value: Any, state: Mapping) -> bool:
+    return isinstance(value, list | tuple) and all(map(is_finite, value)) and _known(value, state)
+
+
+def _known(value: Any, state: Mapping) -> bool:
+    """Whether a plateau's floors are those of all groups that it showed."""
+    shown = state.get("_last_lr", value)
+    new_groups = state.get("default_min_lr") is not None
+    return new_groups or not isinstance(shown, list | tuple) or len(shown) == len(value)
+
+
+def _milestones(value: Any, _: Mapping) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    return all(_milestone(m) and _COUNT.holds(number, {}) for m, number in value.items())
+
+
+def _milestone(value: Any) -> bool:
+    """A count that `step` reaches or not; JSON makes it a string."""
+    try:
+        return as_number(float(value) if isinstance(value, str) else value) is not None
+    except ValueError:
+        return False
+
+
+def _functions(value: Any, state: Mapping) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
+    bases = state.get("base_lrs", value)
+    fits = not isinstance(bases, list | tuple) or len(bases) == len(value)
+    return fits and all(saved is None or isinstance(saved, Mapping) for saved in value)
+
+
+def _phases(value: Any, state: Mapping) -> bool:
+    if not isinstance(value, list | tuple) or len(value) not in (2, 3):
+        return False
+    return all(isinstance(phase, Mapping) and is_finite(phase.get("end_step")) for phase in value)
+
+
+def _dicts(value: Any, _: Mapping) -> bool:
+    listed = isinstance(value, list | tuple) and len(value) > 0
+    return listed and all(isinstance(part, Mapping) for part in value)
+
+
+def _counts(value: Any, state: Mapping) -> bool:
+    parts = state.get("_schedulers", ())
+    if not isinstance(value, list | tuple) or not all(_COUNT.holds(m, {}) for m in value):
+        return False
+    return not isinstance(parts, list | tuple) or len(value) == len(parts) - 1
+
+
+_FINITE = Kind("a finite number", lambda value, _: is_finite(value))
+_ANY = _number("a number", -math.inf, math.inf)
+_COUNT = _number("a count", 0, _MOST, whole=True)
+_POSITIVE = _number("a positive count", 1, _MOST, whole=True)
+_LENGTH = _number("a number of steps", -_MOST, math.inf)
+_CURRENT = _number("a count of steps done", -64, _MOST)
+_FLAG = Kind("True or False", _flag)
+_RATES = Kind("a list of finite numbers, as long as `base_lrs`,", _numbers)
+_MODES = _one_of("min", "max")
+_UNREAD = Kind("anything", lambda *_: True, optional=True)
+
+_SHOWN = {"_last_lr": _RATES._replace(optional=True), "verbose": _UNREAD}
+_BASE = _SHOWN | {
+    "base_lrs": _RATES, "last_epoch": _CURRENT, "_step_count": _COUNT,
+    "_get_lr_called_within_step": _UNREAD, "_is_initial": _UNREAD,
+}  # fmt: skip
+_OF_FUNCTIONS = _BASE | {
+    "lr_lambdas": Kind("a list of dicts or None, one for each parameter group", _functions)
+}
+_MOMENTUMS = {
+    "cycle_momentum": _FLAG, "use_beta1": _FLAG._replace(optional=True),
+    "base_momentums": _RATES._replace(optional=True),
+    "max_momentums": _RATES._replace(optional=True),
+}  # fmt: skip
+
+SCHEMA: dict[type, dict[str, Kind]] = {
+    LambdaLR: _OF_FUNCTIONS,
+    MultiplicativeLR: _OF_FUNCTIONS,
+    StepLR: _BASE | {"step_size": _number("a number of steps", 0, math.inf), "gamma": _FINITE},
+    MultiStepLR: _BASE
+    | {"milestones": Kind("a Counter of milestones", _milestones), "gamma": _FINITE},
+    ConstantLR: _BASE | {"factor": _FINITE, "total_iters": _LENGTH},
+    LinearLR: _BASE | {"start_factor": _FINITE, "end_factor": _FINITE, "total_iters": _LENGTH},
+    ExponentialLR: _BASE | {"gamma": _FINITE},
+    PolynomialLR: _BASE | {"total_iters": _LENGTH, "power": _FINITE},
+    CosineAnnealingLR: _BASE | {"T_max": _LENGTH, "eta_min": _FINITE},
+    CosineAnnealingWarmRestarts: _BASE
+    | {
+        "T_0": _POSITIVE, "T_mult": _POSITIVE, "T_i": _POSITIVE, "eta_min": _FINITE,
+        "T_cur": _number("a number of steps done in this cycle", -64, _MOST),
+    },
+    CyclicLR: _BASE
+    | _MOMENTUMS
+    | {
+        "max_lrs": _RATES, "mode": Kind("a string", lambda value, _: isinstance(value, str)),
+        "total_size": _number("a positive number of steps", 5e-324, _MOST),
+        "step_ratio": _number("a number between 0 and 1", 0, 1), "gamma": _FINITE,
+        "scale_mode": Kind("a string", lambda value, _: isinstance(value, str)),
+        "scale_fn": _UNREAD, "_scale_fn_ref": _UNREAD,
+        "_scale_fn_custom": Kind(
+            "a dict or None", lambda value, _: value is None or isinstance(value, Mapping), True
+        ),
+    },
+    OneCycleLR: _BASE
+    | _MOMENTUMS
+    | {
+        "total_steps": _POSITIVE,
+        "_schedule_phases": Kind("a list of 2 or 3 dicts, each with its `end_step`", _phases),
+        "_anneal_func_type": _one_of("cos", "linear")._replace(optional=True),
+        "anneal_func": _UNREAD,
+    },
+    SWALR: _BASE
+    | {
+        "anneal_epochs": _number("a number of steps", 0, math.inf), "anneal_func": _UNREAD,
+        "_anneal_strategy": _one_of("cos", "linear"),
+    },
+    ReduceLROnPlateau: _SHOWN
+    | {
+        "mode": _MODES, "factor": _FINITE, "patience": _ANY, "cooldown": _ANY, "eps": _ANY,
+        "threshold": _ANY, "threshold_mode": _one_of("rel", "abs"), "best": _ANY,
+        "min_lrs": Kind("a list of finite numbers, one for each parameter group", _floors),
+        "num_bad_epochs": _COUNT, "cooldown_counter": _number("a number", -_MOST, _MOST),
+        "last_epoch": _CURRENT, "mode_worse": _UNREAD, "is_better": _UNREAD,
+        "default_min_lr": Kind(
+            "a number or None", lambda value, _: value is None or is_finite(value), True
+        ),
+    },
+    ChainedScheduler: _BASE
+    | dict.fromkeys(("base_lrs", "last_epoch", "_step_count"), _UNREAD)
+    | {"_schedulers": Kind("a list of state dicts", _dicts)},
+    SequentialLR: _BASE
+    | dict.fromkeys(("base_lrs", "_step_count"), _UNREAD)
+    | {
+        "_milestones": Kind("a list of counts, one fewer than there are schedulers", _counts),
+        "_schedulers": Kind("a list of state dicts", _dicts),
+    },
+}  # fmt: skip
+
+
+def check(cls: type, state: Mapping[str, Any]) -> None:
+    """Raises for a key that the class does not have, or a value that the key does not hold."""
+    if unknown := sorted(str(key) for key in state if key not in SCHEMA[cls]):
+        raise ValueError(
+            f"`from_torch_state_dict(state_dict=...)` must be that of PyTorch's own {cls.__name__},"
+            f" got a subclass's, with {', '.join(f'`{key}`' for key in unknown)}: convert the live"
+            " object, with `from_torch(scheduler, total_steps=N)`."
+        )
+    for key in sorted(SCHEMA[cls], key="base_lrs".__ne__):
+        kind = SCHEMA[cls][key]
+        if key in state and not kind.holds(state[key], state):
+            raise ValueError(
+                f"`from_torch_state_dict(state_dict=...)` must hold {kind.words} as `{key}`, got"
+                f" {_shown(state[key])}."
+            )
+
+
+def lacking(cls: type, state: Mapping[str, Any]) -> list[str]:
+    keys = [key for key, kind in SCHEMA[cls].items() if not kind.optional]
+    keys += ["_anneal_func_type"] if cls is OneCycleLR and "anneal_func" not in state else []
+    keys += ["base_momentums", "max_momentums"] if _cycles_momentum(cls, state) else []
+    return [key for key in keys if key not in state]
+
+
+def _cycles_momentum(cls: type, state: Mapping[str, Any]) -> bool:
+    cycles = state.get("cycle_momentum")
+    return cls is CyclicLR and (cycles is True or as_number(cycles) == 1)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int of more digits than Python prints
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
