@@ -143,8 +143,9 @@ def _exactly(thing: Any, memo: dict) -> Any:
     """Containers of the very types; a subclass copies itself."""
     if type(thing) is tuple:
         return tuple(private(item, memo) for item in thing)
-    make: Any = {list: _list, dict: _dict}.get(type(thing), _other)
-    return make(thing, memo)
+    if type(thing) is list:
+        return _list(thing, memo)
+    return _dict(thing, memo) if type(thing) is dict else _other(thing, memo)
 
 
 _MAKERS |= dict.fromkeys((tuple, list, dict), _exactly)
