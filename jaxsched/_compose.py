@@ -10,7 +10,7 @@ from . import _phases, _protocol
 from ._functions import check_total_steps
 from ._plateau import ReduceLROnPlateau
 from ._schedule import Schedule, no_number
-from ._value import concrete, static
+from ._value import as_count, concrete, static
 
 
 class _Composite(Schedule):
@@ -190,10 +190,12 @@ class SequentialLR(_Composite):
 
     def __post_init__(self):
         milestones = self.milestones
-        if not hasattr(milestones, "dtype"):
+        if not isinstance(milestones, jax.Array | np.ndarray):
+            if hasattr(milestones, "tolist"):  # a tensor
+                milestones = milestones.tolist()
             if not isinstance(milestones, list | tuple):
                 self.reject("milestones", "a list of counts, or an integer array", TypeError)
-            milestones = tuple(milestones)
+            milestones = tuple(map(as_count, milestones))
             if any(isinstance(m, jax.Array) for m in milestones):
                 milestones = jnp.stack(milestones)
             object.__setattr__(self, "milestones", milestones)

@@ -47,6 +47,7 @@ class CosineAnnealingLR(Single):
     def validate(self):
         super().validate()
         self.require("T_max", lambda n: n != 0, "a number of steps other than 0")
+        self._warn_if_below_one("T_max", "lr")
 
     def steps(self, s, t) -> Affine:
         # Between two troughs the height above eta_min follows the cosine. Into the step after

@@ -10,7 +10,7 @@ from . import _protocol
 from ._count_map import CountMap
 from ._param_groups import ParamGroups
 from ._schedule import Schedule
-from ._value import Int, static
+from ._value import Int, as_count, static
 
 
 def _is_int(number: Any) -> bool:
@@ -30,8 +30,7 @@ class Mapped(Schedule):
 
     def __post_init__(self):
         name, number = self._number()
-        if isinstance(number, np.integer) or (isinstance(number, float) and number.is_integer()):
-            object.__setattr__(self, name, int(number))
+        object.__setattr__(self, name, as_count(number))
         super().__post_init__()
 
     def _number(self) -> tuple[str, Any]:

@@ -133,6 +133,7 @@ class CyclicLR(_Cycling):
         elif self.mode not in ("triangular", "triangular2", "exp_range"):
             self.reject("mode", "'triangular', 'triangular2' or 'exp_range', without a `scale_fn`")
         self.require("step_size_up", lambda n: n != 0, "a number of steps other than 0")
+        self._warn_if_below_one("step_size_up", "base_lr")
         if known(self.step_size_up) and known(self.step_size_down):
             up = self.step_size_up
             self.require("step_size_down", lambda n: n != -up, f"other than {-up}")
@@ -278,6 +279,13 @@ class OneCycleLR(_Cycling):
             self.require(name, lambda x: x != 0, "a number other than 0")
         if known(self.length) and known(self.pct_start) and self.pct_start * self.length == 1:
             self.reject("pct_start", f"other than 1 / {self.length}, a first phase of no length")
+        self._refuse_an_end_behind_it()
+
+    def _refuse_an_end_behind_it(self) -> None:
+        if not (known(self.length) and known(self.pct_start)):
+            return
+        if self.last_epoch >= self.last_clock:
+            raise ValueError(self.past_end(0))
 
     @property
     def length(self):
@@ -296,7 +304,8 @@ class OneCycleLR(_Cycling):
     def past_end(self, count):
         return (
             f"Tried to step {self.last_epoch + 1 + count} times."
-            f" `OneCycleLR(total_steps={self.length})` ends at step {self.last_clock}."
+            f" `OneCycleLR(total_steps={self.length})` ends at step {self.last_clock}:"
+            " `total_steps` must cover all updates."
         )
 
     def attach(self, group):

@@ -47,6 +47,7 @@ class StepLR(Multiplying):
     def validate(self):
         super().validate()
         self.require("step_size", lambda n: n != 0, "a number of steps other than 0")
+        self._warn_if_below_one("step_size", "lr")
 
     def scale(self, s, t):
         return xp.power(self.gamma, self.drops(t) - self.drops(s))
@@ -88,7 +89,7 @@ class MultiStepLR(Multiplying):
     last_epoch: int = static(default=-1)
 
     def __post_init__(self):
-        if not np.ndim(self.milestones) or not hasattr(self.milestones, "dtype"):
+        if not (isinstance(self.milestones, jax.Array | np.ndarray) and self.milestones.ndim):
             try:
                 object.__setattr__(self, "milestones", tuple(self.milestones))
             except TypeError:
@@ -224,7 +225,7 @@ class LinearLR(Multiplying):
         return _ratio(self.height(t), self.height(s))
 
     def start(self, t) -> Affine:
-        return self.step(t) if t == 0 else IDENTITY
+        return self._step(t) if t == 0 else IDENTITY
 
     def restart(self, t) -> Affine:
         factor = xp.where(self.total_iters < 0, self.end_factor, self.start_factor)
@@ -322,7 +323,7 @@ class PolynomialLR(Multiplying):
         return Affine(0, self.base * xp.power(left, self.power))
 
     def forbids(self, move, t):
-        at_zero = move == "restart" or (move == "step" and t == 0)
+        at_zero = move == "restart" or (move == "_step" and t == 0)
         return "total_iters" if at_zero and is_zero(self.total_iters) else None
 
     def left(self, t):

@@ -268,8 +268,8 @@ class _Group:
             f"This conversion works `lr` out backwards from the rate now, {self.shown}, which does"
             f" not follow from the initial rate of {self._initial_rate()}: it assumes that all"
             f" steps were this scheduler's own, and began at {rate}. Where another scheduler or a"
-            ' person sets the rate too, `from_torch(..., total_steps=N, start="now")` is certain, or a'
-            " ChainedScheduler of all that step together.",
+            ' person sets the rate too, `from_torch(..., total_steps=N, start="now")` is certain,'
+            " or a ChainedScheduler of all that step together.",
             UserWarning,
             stacklevel=caller_level(),
         )

@@ -12,7 +12,7 @@ import numpy as np
 from . import _numbers as xp
 from ._affine import IDENTITY, Affine
 from ._copies import NotOfTheStep, generators_kept, private, values_at
-from ._schedule import Single
+from ._schedule import TRACER_ERRORS, Single
 from ._value import Float, evolve, static
 
 
@@ -23,7 +23,8 @@ class LambdaLR(Single):
 
     Args:
       lr: the learning rate that the function's value multiplies.
-      lr_lambda: a function of the integer step. JAX traces it; one that cannot be traced
+      lr_lambda: a function of the integer step that gives a factor, not a rate. (For one that
+        gives rates, `lr=1.0`.) JAX traces it; one that cannot be traced
         (`max(0, 1 - e / 100)`, `0.5 if e < 30 else 0.1`), or that JAX's numbers would make
         another function of (`0.1 ** ((e >= 30) + (e >= 60))`), needs `total_steps`. It is
         structure: define it once, a new function means a new compilation.
@@ -114,17 +115,17 @@ class MultiplicativeLR(Single):
     def start(self, t) -> Affine:
         return IDENTITY
 
-    def step(self, t) -> Affine:
+    def _step(self, t) -> Affine:
         return Affine(call(self, "lr_lambda", t), 0)
 
     def steps(self, s, t) -> Affine:
         def multiply(i, factor):
-            return factor * self.step(s + i).a
+            return factor * self._step(s + i).a
 
         return Affine(jax.lax.fori_loop(1, t - s + 1, multiply, jnp.float64(1.0)), 0)
 
     def restart(self, t) -> Affine:
-        return self.step(t)
+        return self._step(t)
 
     def horizon(self):
         return self.total_steps
@@ -143,7 +144,9 @@ def tabulated_within(schedule, horizon: int | None):
 def check_total_steps(schedule) -> None:
     if schedule.total_steps is not None:
         schedule.require(
-            "total_steps", lambda n: type(n) is int and n > 0, "a positive int or None"
+            "total_steps",
+            lambda n: type(n) is int and 0 < n < 2**31,
+            "a positive int or None (below 2**31)",
         )
 
 
@@ -211,7 +214,7 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
         with generators_kept():
             value = private(function)(t)
     except Exception as error:
-        told = isinstance(error, _TRACER_ERRORS)
+        told = isinstance(error, TRACER_ERRORS)
         if not told and (isinstance(t, int) or not _works_on_host(function)):
             raise
         raise TypeError(
@@ -229,13 +232,6 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
             f" numbers are not Python's (bools add up to a bool, integers overflow).{remedy}"
         )
     return jnp.asarray(value, jnp.float64)
-
-
-_TRACER_ERRORS = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-)
 
 
 def _works_on_host(function) -> bool:

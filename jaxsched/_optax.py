@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from ._flows import PlateauState
+from ._value import as_count
 
 
 def current_lr(opt_state: Any) -> Any:
@@ -120,6 +121,7 @@ def fast_forward(opt_state: Any, count: int, *, only_schedules: bool = False) ->
     >>> optimizer.update(jnp.ones(1), state)[0]
     Array([-0.0125], dtype=float32)
     """
+    count = as_count(count)
     _check_count(count)
     _refuse_optimizer("fast_forward", opt_state)
     if not hasattr(opt_state, "opt_state"):

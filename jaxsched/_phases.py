@@ -113,7 +113,7 @@ def overwritten(parts, clocks, rate, n):
     last = max(i for i, part in enumerate(parts) if part.overwrites)
     value = parts[last].curve(clocks[last].at(n))
     for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):
-        value = part.step(clock.at(n))(value)
+        value = part._step(clock.at(n))(value)
     return xp.where(n == 0, rate, value)
 
 
@@ -168,7 +168,7 @@ def by_steps(parts, clocks, rate, n):
 
 def _change(part, clock, n) -> Affine:
     """What a part does at the `n`th count of a phase."""
-    return part.between(clock.at(n - 1), clock.at(n)) if clock.maps else part.step(clock.at(n))
+    return part.between(clock.at(n - 1), clock.at(n)) if clock.maps else part._step(clock.at(n))
 
 
 def rate(phases, plan, count):

@@ -108,7 +108,7 @@ class Part:
 
     def step(self):
         self.clock += 1
-        self._move("step")
+        self._move("_step")
 
     def restart(self):
         if not self.schedule.own_clock:

@@ -17,6 +17,7 @@ from ._param_groups import ParamGroups
 from ._schedule import without_warnings
 from ._to_torch import momentum_in, the_torch, torch_call
 from ._trace import Trace, momentum_of
+from ._value import as_count
 
 
 def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = None) -> Trace:
@@ -37,6 +38,7 @@ def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = Non
       TypeError: for something that is no PyTorch scheduler.
       ValueError: for a `num_steps` or `metrics` of the wrong size.
     """
+    num_steps = as_count(num_steps)
     check_arguments("record", scheduler, num_steps, metrics)
     schedule = _schedule(scheduler, num_steps)
     return step_through(scheduler, num_steps, metrics, schedule=schedule)

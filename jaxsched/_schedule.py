@@ -15,6 +15,7 @@ derivatives.
 import contextlib
 import contextvars
 import dataclasses
+import functools
 import sys
 import warnings
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ class Schedule(Value):
         super().__init_subclass__(**kwargs)
         if not cls.__module__.startswith(f"{__package__}."):
             cls.plain_division = vars(cls).get("plain_division", True)
+            if "curve" in vars(cls):
+                cls.curve = _traceable(vars(cls)["curve"])
         if "steps" in vars(cls):
             cls.whole_curve = vars(cls).get("whole_curve")
         names = {field.name for field in dataclasses.fields(cls)}
@@ -101,17 +104,17 @@ class Schedule(Value):
         """What the steps s + 1, ..., t do to the rate."""
         return Affine(0, self.curve(t))
 
-    def step(self, t) -> Affine:
+    def _step(self, t) -> Affine:
         """What the one step to clock `t` does."""
         return self.steps(t - 1, t)
 
     def start(self, t) -> Affine:
         """What construction does, which sets the clock to `t`: PyTorch's `_initial_step`."""
-        return self.step(t)
+        return self._step(t)
 
     def restart(self, t) -> Affine:
         """What reaching a milestone of SequentialLR does: PyTorch's `_update_lr(0)`."""
-        return self.step(t)
+        return self._step(t)
 
     def first_clock(self, t: int) -> int:
         """The clock after PyTorch's `_initial_step`, given the one before."""
@@ -142,6 +145,27 @@ class Schedule(Value):
                 UserWarning,
                 stacklevel=caller_level(),
             )
+
+    def _warn_if_below_one(self, name: str, rate: str) -> None:
+        """Asks whether a rate has landed where a number of steps belongs."""
+        size = getattr(self, name)
+        if not _silent.get() and known(size) and 0 < size < 1:
+            warnings.warn(
+                f"`{type(self).__name__}({name}=...)` is a number of steps, got {size!r}: is the"
+                f" rate in its place, `{type(self).__name__}({rate}=..., {name}=...)`?",
+                UserWarning,
+                stacklevel=caller_level(),
+            )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            if name in _STATEFUL:
+                raise AttributeError(
+                    f"`{type(self).__name__}.{name}` does not exist, for a schedule has no state:"
+                    f" {_STATEFUL[name]}."
+                )
+            return object.__getattribute__(self, name)  # for the error of its own
 
     # --- how it meets an optimizer's parameter group ---
 
@@ -200,6 +224,42 @@ class Schedule(Value):
             f" {self.last_count()} with one of its parts: the `total_steps` of a OneCycleLR must"
             " cover all updates, and a ConstantLR with `factor=0` never comes back."
         )
+
+
+_NOW = (
+    "`schedule(count)` is the rate of update `count`; `jaxsched.current_lr(opt_state)` the one now"
+)
+_SAVED = "the count in the optimizer's state is all there is to {}"
+_STATEFUL = {  # what PyTorch's schedulers have, and the way here
+    "step": "the optimizer counts the updates and asks for the rate, as in `optax.sgd(schedule)`",
+    "get_lr": _NOW,
+    "get_last_lr": _NOW,
+    "base_lrs": "the rate it began with is an argument, as in `schedule.lr`",
+    "state_dict": _SAVED.format("save"),
+    "load_state_dict": f"{_SAVED.format('load')}, and `jaxsched.fast_forward` sets it",
+}
+
+TRACER_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def _traceable(curve):
+    """A user's own `curve`, JAX's errors about Python control flow told in a sentence."""
+
+    @functools.wraps(curve)
+    def told(self, t):
+        try:
+            return curve(self, t)
+        except TRACER_ERRORS as error:
+            raise TypeError(
+                f"`{type(self).__name__}.curve` cannot be traced by JAX, because it needs a Python"
+                " number: write `jnp.where` for `if`, `jnp.cos` for `math.cos`."
+            ) from error
+
+    return told
 
 
 def no_number(self: Schedule, *_: Any) -> NoReturn:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ._exact import checked, float_type, settled
 from ._schedule import Schedule
+from ._value import as_count
 
 
 class Table(Schedule):
@@ -74,6 +75,12 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
     >>> table(jnp.arange(5))
     Array([0.1  , 0.05 , 0.025, 0.025, 0.025], dtype=float32)
     """
+    if not isinstance(schedule, Schedule):
+        raise TypeError(
+            "`tabulate(schedule=...)` must be a schedule, whose rates become the table, got"
+            f" {type(schedule).__name__}."
+        )
+    num_steps = as_count(num_steps)
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
         raise ValueError(f"`tabulate(num_steps=...)` must be a positive int, got {num_steps!r}.")
     # On the CPU, because a TPU's float64 is two float32.

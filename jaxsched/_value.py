@@ -7,6 +7,7 @@ puts tracers, shapes and placeholders where the numbers were.
 """
 
 import dataclasses
+import functools
 import math
 import numbers
 import typing
@@ -16,6 +17,8 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from ._habits import check_call
 
 Float = float | jax.Array | np.ndarray
 Int = int | jax.Array | np.ndarray
@@ -64,7 +67,11 @@ class Value:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        generated = "__init__" not in vars(cls)
         dataclasses.dataclass(frozen=True, repr=False, eq=False)(cls)
+        if generated:
+            cls.__init__ = _checking_its_call(cls.__init__)  # type: ignore[method-assign]
+        cls.__setattr__ = cls.__delattr__ = _refuse_change  # type: ignore[assignment]
         jax.tree_util.register_pytree_with_keys(
             cls,
             flatten_with_keys=lambda self: _flatten_with_keys(self),
@@ -74,15 +81,13 @@ class Value:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                value = tuple(value)
-                object.__setattr__(self, field.name, value)
+            value = _normalised(self, field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             optional = value is None and field.default is None
             if not optional and not self._is_structure(field, value):
                 self._check_numbers(field.name, value)
-            if field.name == "last_epoch" and (type(value) is not int or value < -1):
-                self.reject("last_epoch", "an int from -1 up")
+            if field.name == "last_epoch" and (type(value) is not int or not -1 <= value < 2**62):
+                self.reject("last_epoch", "an int from -1 up" + " below 2**62" * _is_huge(value))
         self.validate()
 
     @staticmethod
@@ -110,10 +115,7 @@ class Value:
             self.reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
         error = ValueError if name in self.checked_by_value else TypeError
         for number in value if isinstance(value, tuple) else (value,):
-            if not isinstance(number, numbers.Real) and not (
-                jnp.issubdtype(getattr(number, "dtype", object), jnp.integer)
-                or jnp.issubdtype(getattr(number, "dtype", object), jnp.floating)
-            ):
+            if not _is_real(number):
                 self.reject(name, "a number", error)
             for x in map(float, concrete(number)):
                 if math.isnan(x) or (math.isinf(x) and name not in _MAY_BE_INFINITE):
@@ -145,6 +147,96 @@ class Value:
     def __setstate__(self, state):
         for name, value in state.items():
             object.__setattr__(self, name, value)
+
+
+def _checking_its_call(generated):
+    @functools.wraps(generated)
+    def __init__(self, *args, **kwargs):
+        check_call(type(self), args, kwargs)
+        generated(self, *args, **kwargs)
+
+    return __init__
+
+
+def _refuse_change(self, name: str, *_: Any) -> typing.NoReturn:
+    known = [field.name for field in dataclasses.fields(self)]
+    example = f"{name if name in known else known[0]}=..."
+    raise dataclasses.FrozenInstanceError(
+        f"`{type(self).__name__}.{name}` cannot be changed, for a schedule is a value: make another"
+        f" with `dataclasses.replace(schedule, {example})`."
+    )
+
+
+def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
+    """What a field is to hold, of what was given for it."""
+    if isinstance(given, list | tuple) and not hasattr(given, "_fields"):
+        return given if type(given) not in (list, tuple) else tuple(map(as_number, given))
+    is_count = field.name == "last_epoch" or (
+        field.name == "total_steps" and "static" in field.metadata
+    )
+    if is_count:
+        return as_count(given)
+    if field.type is bool or field.type == "bool":
+        return _as_bool(value, field.name, given)
+    return as_number(given)
+
+
+def _as_bool(value: "Value", name: str, given: Any) -> bool:
+    plain = as_number(given)
+    if plain is None or (known(plain) and plain in (0, 1)) or isinstance(plain, np.bool_):
+        return bool(plain)
+    value.reject(name, "True or False", TypeError)
+
+
+def as_number(value: Any) -> Any:
+    """The number that an array or tensor of one element, a Fraction, a huge int stand for.
+
+    Everything else as it is.
+    """
+    if isinstance(value, jax.Array):
+        return value
+    if isinstance(value, np.ndarray):
+        return as_number(value[()]) if value.ndim == 0 else value
+    if not isinstance(value, type) and hasattr(value, "numel") and hasattr(value, "item"):
+        return value.item() if value.numel() == 1 else value
+    if isinstance(value, np.longdouble) or _is_huge(value):
+        return _as_float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
+        return int(value) if isinstance(value, numbers.Integral) else _as_float(value)
+    return value
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether an int is too large for 64 bits."""
+    return isinstance(value, int | np.unsignedinteger) and not -(2**63) <= int(value) < 2**63
+
+
+def as_count(value: Any) -> Any:
+    """A whole number as an int; everything else as it is."""
+    value = as_number(value)
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    if whole or (isinstance(value, np.integer) and not isinstance(value, np.timedelta64)):
+        return int(value)
+    return value
+
+
+def _is_real(number: Any) -> bool:
+    if isinstance(number, np.timedelta64):
+        return False
+    if isinstance(number, numbers.Real):
+        return True
+    dtype = getattr(number, "dtype", object)
+    try:
+        return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.floating)
+    except TypeError:  # a dtype that is not NumPy's
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -105,7 +105,7 @@ def test_a_bad_schedule_is_pointed_at(command, here, jaxsched):
     status, out, err = jaxsched(f"{command} 'StepLR(0.1, 30, gama=2)'")
 
     assert (status, out) == (2, "")
-    assert err.startswith("jaxsched: StepLR.__init__() got an unexpected keyword argument 'gama'")
+    assert err.startswith("jaxsched: `StepLR(gama=...)` is no argument")
     assert err.endswith("\n    StepLR(0.1, 30, gama=2)\n                    ^^^^^^\n")
     assert list(here.iterdir()) == []
 
@@ -545,7 +545,7 @@ def test_check_of_ones_own_traces(here, jaxsched):
 
 @pytest.mark.parametrize("schedule, message", [
     ({"class": "StepLR", "lr": "a", "step_size": 3}, "must be a number"),
-    ({"class": "StepLR", "lr": 0.1}, "missing 1 required"),
+    ({"class": "StepLR", "lr": 0.1}, "must have `step_size`"),
     ({"class": "LambdaLR", "lr": 0.1, "lr_lambda": {"expression": "9**9**9"}}, "an integer power is too large"),
     ({"class": "LambdaLR", "lr": 0.1, "lr_lambda": {"expression": "foo"}}, "may not hold `foo`"),
     ({"class": "StepLR", "lr": {"class": "StepLR", "lr": 0.1, "step_size": 3}, "step_size": 3}, "must be a number"),
