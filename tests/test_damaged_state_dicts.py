@@ -154,24 +154,3 @@ def test_every_damage_of_every_key(name):
                 if not (same and optional) and not could_be_saved(key, value):
                     wrong.append((key, value, "accepted"))
     assert not wrong, "\n".join(map(str, wrong))
-
-
-def test_restarts_that_began_later():
-    """Against PyTorch's own, whichever `last_epoch` it was built with."""
-    _, pt, sgd = live()
-    for growth, begun, steps in [(2, -1, 11), (2, 2, 0), (2, 5, 9), (3, 5, 20)]:
-        optimizer = sgd()
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
-        scheduler = pt.CosineAnnealingWarmRestarts(optimizer, 3, growth, last_epoch=begun)
-        optimizer.step()
-        for _ in range(steps):
-            scheduler.step()
-        schedule = js.from_torch_state_dict(
-            "CosineAnnealingWarmRestarts", scheduler.state_dict(), optimizer.state_dict()
-        )
-        for _ in range(4):
-            steps += 1
-            scheduler.step()
-            shown = [float(s(steps)) for s in schedule]
-            np.testing.assert_allclose(shown, scheduler.get_last_lr(), rtol=1e-5)
