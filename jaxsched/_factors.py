@@ -313,7 +313,14 @@ class PolynomialLR(Multiplying):
         self.require("power", lambda p: p >= 0 or not ends, "from 0 up")
 
     def scale(self, s, t):
-        return xp.power(_ratio(self.left(t), self.left(s)), self.power)
+        ratio = _ratio(self.left(t), self.left(s))
+        if not xp.traced(self.total_iters, self.power):
+            return xp.power(ratio, self.power)
+        # Where the curve has ended it stays at 0, and so does its derivative: that of a power
+        # below 1 would be infinite there, and 0 times that a NaN for all counts of a curve.
+        ended = ratio == 0.0
+        value = xp.power(xp.where(ended, 1.0, ratio), self.power)
+        return xp.where(ended, xp.where(self.power == 0, 1.0, 0.0), value)
 
     def start(self, t) -> Affine:
         return IDENTITY
