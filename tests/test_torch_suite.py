@@ -41,6 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*optimizer.step:UserWarning"),
     pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*works `lr` out backwards:UserWarning"),
 ]
 
 
