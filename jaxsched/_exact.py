@@ -132,7 +132,9 @@ def own(array: np.ndarray) -> np.ndarray:
     jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
     outside of x64 it still takes for 32 bits wide inside.
     """
-    return array.view()
+    if array.dtype == np.longdouble:
+        array = array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False).view()
 
 
 def settled(x):
@@ -283,7 +285,9 @@ def _checked_values(schedule, name: str, count, last_count):
 def _from_zero(count):
     """0 for a negative count, as `optax.join_schedules` hands them to its parts."""
     if jnp.issubdtype(count.dtype, jnp.unsignedinteger):
-        return count
+        return (
+            xp.minimum(count, np.array(2**63 - 1, np.uint64)) if count.dtype == np.uint64 else count
+        )
     return xp.where(count < 0, np.zeros((), count.dtype), count)
 
 

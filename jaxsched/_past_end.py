@@ -4,6 +4,7 @@
 this is the identity as a primitive of its own, and only checkify knows that there is more to it.
 """
 
+import contextlib
 import functools
 
 import jax.numpy as jnp
@@ -59,13 +60,16 @@ def _tell_checkify(primitive) -> None:
         traceback = checkify.get_traceback
     except (ImportError, AttributeError):
         return
+    if not isinstance(rules, dict):
+        return
 
     # From jax 0.11 on, a rule is first given a context, which `assert_func` wants too.
     def check(*arguments, message):
         *context, found, enabled_errors, count, last_count = arguments
         if error in enabled_errors:
             failed = error(traceback(), message)
-            found = assert_func(*context, found, jnp.any(count > last_count), failed)
+            with contextlib.suppress(TypeError):  # of another signature
+                found = assert_func(*context, found, jnp.any(count > last_count), failed)
         return found, primitive.bind(count, last_count, message=message)
 
     rules[primitive] = check

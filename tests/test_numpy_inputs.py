@@ -1,5 +1,7 @@
 """Whatever NumPy hands to a schedule, by itself and through JAX's transformations, eagerly."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -169,7 +171,7 @@ def test_what_is_no_count(count):
 def test_a_constant_is_compared_with_anything(other):
     constant = _Constant(np.array([1, 2]))
 
-    assert (constant == other) is False or isinstance(other, np.ndarray)
+    assert not np.any(constant == other)
     assert constant == _Constant(np.array([1, 2])) != _Constant(np.array([1, 3]))
 
 
@@ -181,6 +183,31 @@ def test_without_checkifys_rules_the_check_is_the_identity(monkeypatch, missing)
     monkeypatch.setattr(_past_end, "_primitive", _past_end._primitive.__wrapped__)
 
     assert jax.jit(lambda count: js.OneCycleLR(LR, 10)(count))(jnp.int32(99)) > 0
+
+
+@pytest.mark.parametrize(
+    "name, other",
+    [("error_checks", None), ("error_checks", ()), ("assert_func", lambda error: error)],
+)
+def test_with_other_rules_of_checkifys_the_check_is_the_identity(monkeypatch, name, other):
+    from jax.experimental import checkify
+
+    monkeypatch.setattr(f"jax._src.checkify.{name}", other)
+    monkeypatch.setattr(_past_end, "_primitive", functools.cache(_past_end._primitive.__wrapped__))
+    schedule = js.OneCycleLR(LR, 10)
+
+    assert jax.jit(lambda count: schedule(count))(jnp.int32(99)) > 0
+    if name == "assert_func":
+        assert checkify.checkify(jax.jit(lambda n: schedule(n)))(jnp.int32(99))[0].get() is None
+
+
+def test_numbers_of_a_foreign_byte_order():
+    expected = js.MultiStepLR(LR, [1, 3])(COUNTS)
+    np.testing.assert_array_equal(js.MultiStepLR(LR, np.array([1, 3], ">i8"))(COUNTS), expected)
+    expected = js.SequentialLR([E, E], [2])(COUNTS)
+    np.testing.assert_array_equal(js.SequentialLR([E, E], np.array([2], ">i4"))(COUNTS), expected)
+    restarts = js.CosineAnnealingWarmRestarts(LR, 3)
+    assert restarts(np.longdouble(2.5)) == restarts(2.5)
 
 
 def test_64_bits_are_asked_for_in_one_place():
