@@ -26,7 +26,8 @@ class Mapped(Schedule):
 
     schedule: Schedule
 
-    smallest = 0  # what the number may be
+    role = ""  # what the number is in the `CountMap`
+    smallest = 0  # what it may be
 
     def __post_init__(self):
         name, number = self._number()
@@ -52,7 +53,7 @@ class Mapped(Schedule):
     @property
     def count_map(self) -> CountMap:
         """How the count of `schedule` follows from this one's."""
-        raise NotImplementedError
+        return CountMap(**{self.role: self._number()[1]})
 
     def curve(self, t):
         plan, stand_in = self.plan()
@@ -97,11 +98,7 @@ class PerEpoch(Mapped):
 
     steps_per_epoch: Int = static(when=_is_int)
 
-    smallest = 1
-
-    @property
-    def count_map(self):
-        return CountMap(every=self.steps_per_epoch)
+    role, smallest = "every", 1
 
 
 class PerUpdate(Mapped):
@@ -109,11 +106,7 @@ class PerUpdate(Mapped):
 
     steps_per_update: Int = static(when=_is_int)
 
-    smallest = 1
-
-    @property
-    def count_map(self):
-        return CountMap(times=self.steps_per_update)
+    role, smallest = "times", 1
 
 
 class Delay(Mapped):
@@ -121,9 +114,7 @@ class Delay(Mapped):
 
     num_steps: Int = static(when=_is_int)
 
-    @property
-    def count_map(self):
-        return CountMap(wait=self.num_steps)
+    role = "wait"
 
 
 class Skip(Mapped):
@@ -131,9 +122,7 @@ class Skip(Mapped):
 
     num_steps: Int = static(when=_is_int)
 
-    @property
-    def count_map(self):
-        return CountMap(ahead=self.num_steps)
+    role = "ahead"
 
 
 def per_epoch(schedule: Any, steps_per_epoch: int) -> Any:

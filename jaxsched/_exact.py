@@ -127,7 +127,7 @@ def _fixed(leaf):
 
 
 def own(array: np.ndarray) -> np.ndarray:
-    """A view that no one else has.
+    """A view that no one else has, in a type that JAX has too.
 
     jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
     outside of x64 it still takes for 32 bits wide inside.
@@ -257,15 +257,14 @@ def checked(schedule, count, last_count: int | None):
 
 
 def _array_of(name: str, count) -> np.ndarray:
-    """A count that is not JAX's as an array, of this machine's byte order."""
+    """A count that is not JAX's as an array."""
     if isinstance(count, bool) or not isinstance(count, numbers.Real | np.ndarray | np.generic):
         raise _no_count(name, count)
     if isinstance(count, int):
         count = max(count, 0)  # however far below
         if count >= 2**63:
             raise _too_large(name, count)
-    array = np.asarray(count)
-    return own(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return own(np.asarray(count))
 
 
 def _checked_values(schedule, name: str, count, last_count):
@@ -284,10 +283,10 @@ def _checked_values(schedule, name: str, count, last_count):
 
 def _from_zero(count):
     """0 for a negative count, as `optax.join_schedules` hands them to its parts."""
+    if count.dtype == np.uint64:  # What is traced may be beyond int64, where it would wrap round.
+        return xp.minimum(count, np.array(2**63 - 1, np.uint64))
     if jnp.issubdtype(count.dtype, jnp.unsignedinteger):
-        return (
-            xp.minimum(count, np.array(2**63 - 1, np.uint64)) if count.dtype == np.uint64 else count
-        )
+        return count
     return xp.where(count < 0, np.zeros((), count.dtype), count)
 
 

@@ -39,7 +39,6 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
         last rate holds after that: Python functions, those of `transformers.get_scheduler`
         among them; compositions without a closed form; and schedulers of other classes than
         PyTorch's own, which a copy is stepped for.
-
       start: where count 0 is. "beginning": where PyTorch started, and `jaxsched.current_count` is
         now. "now": this moment. With `total_steps` a copy is then stepped on from where it is,
         which is right for whatever has been done to it: memory of its own, rates set by hand, a

@@ -155,7 +155,9 @@ def _with_step(holder: Any, count: Any, only_schedules: bool) -> Any:
     opt_state = _forwarded(holder.opt_state, count, only_schedules)
     step = holder.step
     if not only_schedules:
-        step = jax.tree.map(lambda leaf: count if type(leaf) is int else _filled(leaf, count), step)
+        step = jax.tree.map(
+            lambda leaf: count if type(leaf) is int else jnp.full_like(leaf, count), step
+        )
     if hasattr(holder, "replace"):
         return holder.replace(step=step, opt_state=opt_state)
     if hasattr(holder, "_replace"):
@@ -176,7 +178,7 @@ def _forwarded(opt_state: Any, count: Any, only_schedules: bool) -> Any:
             return leaf
         if name in _FIRST:
             changed.append(name)
-            return _filled(leaf, count + _FIRST[name])
+            return jnp.full_like(leaf, count + _FIRST[name])
         return jnp.zeros_like(leaf) if name == "mini_step" else leaf
 
     if only_schedules:
@@ -220,10 +222,6 @@ def _name(path: Any) -> str | None:
     keys = [getattr(key, "name", getattr(key, "key", None)) for key in path]
     named = [key for key in keys if isinstance(key, str) and key != "value"]
     return named[-1] if named else None
-
-
-def _filled(leaf: Any, count: Any) -> Any:
-    return jnp.full_like(leaf, count)
 
 
 def _warn_of_plateaus(opt_state: Any) -> None:

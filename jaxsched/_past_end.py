@@ -52,12 +52,8 @@ def _tell_checkify(primitive) -> None:
     try:
         from jax._src import checkify
 
-        rules, error, assert_func = (
-            checkify.error_checks,
-            checkify.FailedCheckError,
-            checkify.assert_func,
-        )
-        traceback = checkify.get_traceback
+        rules, error = checkify.error_checks, checkify.FailedCheckError
+        assert_func, traceback = checkify.assert_func, checkify.get_traceback
     except (ImportError, AttributeError):
         return
     if not isinstance(rules, dict):

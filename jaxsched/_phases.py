@@ -1,8 +1,8 @@
 """Phases to rates: which closed form holds in each, and how to pick the one in force.
 
 A closed form gets the parts of a phase, their clocks, the rate at its start and the number `n`
-of steps since, and returns the rate. `choose` finds the one that is right for a
-phase; `by_steps` always is, at the price of n steps.
+of steps since, and returns the rate. `choose` finds the one that is right for a phase; `by_steps`
+always is, at the price of n steps.
 """
 
 import functools
@@ -292,23 +292,18 @@ def momenta(phases):
 
 
 def _momenta(phase):
-    kept = [
-        (momentum, clock)
-        for part, clock in zip(phase.parts, phase.clocks, strict=True)
-        if (momentum := part.momentum_part()) is not None
-    ]
+    parts = [part.momentum_part() for part in phase.parts]
+
+    def kept(values):
+        pairs = zip(parts, values, strict=True)
+        return tuple(value for part, value in pairs if part is not None)
+
     at_zero = phase.at_zero
-    if at_zero:
-        moves, clocks = at_zero
-        clocks = tuple(
-            c for part, c in zip(phase.parts, clocks, strict=True) if part.momentum_part()
-        )
-        at_zero = _momentum_moves(moves), clocks
     return phase._replace(
         moves=_momentum_moves(phase.moves),
-        parts=tuple(part for part, _ in kept),
-        clocks=tuple(clock for _, clock in kept),
-        at_zero=at_zero,
+        parts=kept(parts),
+        clocks=kept(phase.clocks),
+        at_zero=at_zero and (_momentum_moves(at_zero[0]), kept(at_zero[1])),
     )
 
 

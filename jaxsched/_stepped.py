@@ -23,7 +23,7 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
     """The rates of a scheduler at its first `total_steps` counts, as a table for each group.
 
     One that has been stepped is put back to its start first, as its class allows: the base class
-    has no more state than a count. Whether that was the start shows in the rates from there.
+    has no more state than a count. Stepped forward again, it must hold what the live one holds.
     """
     if _takes_count(scheduler):
         return _told(scheduler, total_steps)
@@ -39,7 +39,7 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
             _rewind(twin, done, reason)
         history = _History(twin)
         history.go_to(done)
-        if done and not alike(_state(twin), _state(scheduler)):
+        if done and not _alike(_state(twin), _state(scheduler)):
             raise ValueError(_too_late(reason))
         history.go_to(total_steps - 1)
     return history.table()
@@ -201,14 +201,14 @@ def _plain(value: Any, depth: int) -> Any:
     return _plain(vars(value), depth - 1)
 
 
-def alike(a: Any, b: Any) -> bool:
+def _alike(a: Any, b: Any) -> bool:
     """Equality of such values, floats up to rounding (a recursion drifts from its closed form)."""
     if isinstance(a, float) and isinstance(b, float):
         return a == b or math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-9) or (a != a and b != b)
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(map(_alike, a, b))
     return a == b
 
 

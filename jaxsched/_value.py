@@ -87,7 +87,7 @@ class Value:
             if not optional and not self._is_structure(field, value):
                 self._check_numbers(field.name, value)
             if field.name == "last_epoch" and (type(value) is not int or not -1 <= value < 2**62):
-                self.reject("last_epoch", "an int from -1 up" + " below 2**62" * _is_huge(value))
+                self.reject("last_epoch", "an int from -1 up, below 2**62")
         self.validate()
 
     @staticmethod
@@ -169,8 +169,8 @@ def _refuse_change(self, name: str, *_: Any) -> typing.NoReturn:
 
 def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
     """What a field is to hold, of what was given for it."""
-    if isinstance(given, list | tuple) and not hasattr(given, "_fields"):
-        return given if type(given) not in (list, tuple) else tuple(map(as_number, given))
+    if type(given) in (list, tuple):
+        return tuple(map(as_number, given))
     is_count = field.name == "last_epoch" or (
         field.name == "total_steps" and "static" in field.metadata
     )
