@@ -102,6 +102,10 @@ def _functions(value: Any, state: Mapping) -> bool:
     return fits and all(saved is None or isinstance(saved, Mapping) for saved in value)
 
 
+def _function(value: Any, _: Mapping) -> bool:
+    return value is None or callable(value) or isinstance(value, Mapping)
+
+
 def _phases(value: Any, state: Mapping) -> bool:
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return False
@@ -169,9 +173,7 @@ SCHEMA: dict[type, dict[str, Kind]] = {
         "step_ratio": _number("a number between 0 and 1", 0, 1), "gamma": _FINITE,
         "scale_mode": Kind("a string", lambda value, _: isinstance(value, str)),
         "scale_fn": _UNREAD, "_scale_fn_ref": _UNREAD,
-        "_scale_fn_custom": Kind(
-            "a dict or None", lambda value, _: value is None or isinstance(value, Mapping), True
-        ),
+        "_scale_fn_custom": Kind("a dict, a function (up to 2.1) or None", _function, True),
     },
     OneCycleLR: _BASE
     | _MOMENTUMS

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from oracle import sgd, step
+from oracle import history, sgd, step
 from test_from_torch import METRICS, SCHEDULERS
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import SWALR
@@ -270,3 +270,14 @@ def test_swalr_reads_its_level_from_the_optimizer():
     assert js.from_torch_state_dict("SWALR", state, optimizer) == js.ParamGroups(
         [js.SWALR(0.1, 0.05, 5), js.SWALR(0.2, 0.02, 5)]
     )
+
+
+def test_a_cycle_of_pytorch_1_13_to_2_1_that_holds_its_function():
+    def halved(cycle):
+        return 0.5**cycle
+
+    scheduler = lr_scheduler.CyclicLR(sgd(), 0.01, 0.1, 3, scale_fn=halved)
+    state = step(scheduler, 4).state_dict() | {"_scale_fn_custom": halved}
+
+    schedule = js.from_torch_state_dict("CyclicLR", state, scale_fn=halved)
+    np.testing.assert_allclose(schedule(np.arange(4, 12)), history(scheduler, 8)[:, 0], rtol=1e-7)
