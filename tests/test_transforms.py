@@ -98,7 +98,8 @@ def test_a_step_size_in_floats():
 
 def test_an_epochs_table_within_a_sequence():
     halving = js.MultiplicativeLR(LR, lambda step: 0.5, total_steps=20)
-    schedule = js.SequentialLR([js.LinearLR(LR, 0.5, 1.0, 4), js.per_epoch(halving, 2)], [5])
+    parts = [js.LinearLR(LR, 0.5, 1.0, 4), js.per_epoch(halving, 2)]
+    schedule = js.SequentialLR(parts, [5], total_steps=40)
 
     np.testing.assert_array_equal(
         jax.jit(schedule.__call__)(jnp.asarray(COUNTS)), [schedule(int(t)) for t in COUNTS]
