@@ -1,13 +1,14 @@
 """Copies of users' functions, so that asking one leaves no trace in the run that it belongs to."""
 
+import collections
 import contextlib
 import copy
 import functools
 import random
 import sys
 import types
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -29,6 +30,7 @@ _SHARED = (
     float,
 )
 _MUTABLE = (list, dict, set, bytearray, Iterator, np.random.Generator, random.Random)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def private(function: Any, memo: dict[int, Any] | None = None) -> Any:
@@ -38,6 +40,7 @@ def private(function: Any, memo: dict[int, Any] | None = None) -> Any:
         return memo[id(function)]
     if isinstance(function, _SHARED) or getattr(function, "requires_grad", False) is True:
         return function
+    memo.setdefault(id(memo), []).append(function)  # So that no other thing gets its id.
     for kind, make in _MAKERS.items():
         if isinstance(function, kind):
             return make(function, memo)
@@ -46,10 +49,11 @@ def private(function: Any, memo: dict[int, Any] | None = None) -> Any:
 
 def _function(function: types.FunctionType, memo: dict) -> types.FunctionType:
     cells = [memo.setdefault(id(c), types.CellType()) for c in function.__closure__ or ()]
-    new = types.FunctionType(
-        function.__code__, _globals(function, memo), function.__name__, None, tuple(cells) or None
-    )
+    shared = function.__globals__
+    own = memo.setdefault(id(shared), dict(shared))
+    new = types.FunctionType(function.__code__, own, function.__name__, None, tuple(cells) or None)
     memo[id(function)] = new
+    _copy_globals(function, own, memo)
     for cell, old in zip(cells, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # An empty one stays empty.
             cell.cell_contents = private(old.cell_contents, memo)
@@ -59,16 +63,14 @@ def _function(function: types.FunctionType, memo: dict) -> types.FunctionType:
     return new
 
 
-def _globals(function: types.FunctionType, memo: dict) -> dict[str, Any]:
-    """A module's names as a function of it sees them, those that it may write to copied."""
+def _copy_globals(function: types.FunctionType, own: dict[str, Any], memo: dict) -> None:
+    """Gives a function its own of its module's names, those that it may write to copied."""
     shared = function.__globals__
-    own = memo.setdefault(id(shared), dict(shared))
     for name in _names(function.__code__) & shared.keys():
         value = shared[name]
         beside = isinstance(value, types.FunctionType) and value.__globals__ is shared
         if own[name] is value and (beside or isinstance(value, _MUTABLE)):
             own[name] = private(value, memo)
-    return own
 
 
 def _names(code: types.CodeType) -> set[str]:
@@ -151,6 +153,64 @@ def _exactly(thing: Any, memo: dict) -> Any:
 _MAKERS |= dict.fromkeys((tuple, list, dict), _exactly)
 
 
+def memory(thing: Any, seen: dict[int, Any] | None = None) -> Any:
+    """All that a thing remembers, as nested lists of numbers and strings that compare by value.
+
+    It goes where `private` goes: attributes, containers, closures, defaults, mutable globals.
+    """
+    seen = {} if seen is None else seen
+    if isinstance(thing, _PLAIN):
+        return "nan" if thing != thing else thing
+    if isinstance(thing, type | types.ModuleType | types.CodeType):
+        return None
+    if id(thing) in seen:
+        return f"<{list(seen).index(id(thing))}>"
+    if not isinstance(thing, _UNSHARED):
+        seen[id(thing)] = thing  # alive, so that no other thing gets its id
+    if hasattr(thing, "tolist"):
+        size = thing.numel() if hasattr(thing, "numel") else np.size(thing)
+        return repr(thing.tolist() if size <= _LARGE else thing.shape)
+    return [memory(item, seen) for item in _held(thing)]
+
+
+_UNSHARED = (tuple, types.MethodType, types.BuiltinMethodType, functools.partial)  # new in a copy
+_LARGE = 100_000
+
+
+def _held(thing: Any) -> list:
+    """What a thing consists of."""
+    if isinstance(thing, dict):
+        return [*map(repr, thing), *thing.values()]
+    if isinstance(thing, set | frozenset):
+        return sorted(map(repr, thing))
+    if isinstance(thing, types.FunctionType):
+        cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_full(cell)]
+        known = thing.__globals__
+        names = sorted(_names(thing.__code__) & known.keys())
+        written = [known[name] for name in names if isinstance(known[name], _MUTABLE + _PLAIN)]
+        return [*cells, thing.__defaults__, thing.__kwdefaults__, vars(thing), *written]
+    if isinstance(thing, types.MethodType):
+        return [thing.__self__, thing.__func__]
+    if isinstance(thing, functools.partial):
+        return [thing.func, thing.args, thing.keywords]
+    if isinstance(thing, list | tuple | collections.deque):
+        return list(thing)
+    if hasattr(thing, "__dict__") and not isinstance(thing, Iterator):
+        return [vars(thing)]
+    try:  # an iterator, a generator of random numbers, an object with slots
+        return [item for item in thing.__reduce_ex__(4)[1:] if not callable(item)]
+    except Exception:
+        return []  # a lock, a file
+
+
+def _is_full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def generators_kept() -> Iterator[None]:
     """Leaves Python's, NumPy's and PyTorch's random generators as they were."""
@@ -168,6 +228,73 @@ def generators_kept() -> Iterator[None]:
     finally:
         for restore, state in before:
             restore(state)
+
+
+class _Place(NamedTuple):
+    """A name that a method may write to, of its class or its module."""
+
+    owner: Any  # a class, or a module's dict
+    name: str
+    value: Any
+    kept: Any  # a copy
+
+    def put_back(self) -> bool:
+        """Restores the value, and tells whether that was needed."""
+        now = (
+            self.owner.get(self.name)
+            if isinstance(self.owner, dict)
+            else vars(self.owner)[self.name]
+        )
+        if now is self.value and memory(now) == memory(self.kept):
+            return False
+        value = self.value
+        if isinstance(value, list):
+            value[:] = self.kept
+        elif isinstance(value, dict | set):
+            value.clear()
+            value.update(self.kept)
+        elif not isinstance(value, _PLAIN):
+            value = self.kept
+        if isinstance(self.owner, dict):
+            self.owner[self.name] = value
+        else:
+            setattr(self.owner, self.name, value)
+        return True
+
+
+def _places(things: Iterable[Any]) -> Iterator[_Place]:
+    for cls in {cls for thing in things for cls in type(thing).__mro__}:
+        if cls.__module__.split(".")[0] in ("torch", "builtins", __package__):
+            continue
+        owners = [(cls, [name for name in vars(cls) if not name.startswith("__")])]
+        for method in vars(cls).values():
+            if isinstance(method, types.FunctionType):
+                shared = method.__globals__
+                owners.append((shared, sorted(_names(method.__code__) & shared.keys())))
+        for owner, names in owners:
+            values = owner if isinstance(owner, dict) else vars(owner)
+            for name in names:
+                if isinstance(values[name], _MUTABLE + _PLAIN):
+                    yield _Place(owner, name, values[name], private(values[name]))
+
+
+@contextlib.contextmanager
+def classes_kept(things: Iterable[Any]) -> Iterator[None]:
+    """Leaves what the classes of `things` keep in themselves and in their modules as it was.
+
+    Raises a NotOfTheStep where that was written to: a copy of an object shares it.
+    """
+    places = list(_places(things))
+    written = []
+    try:
+        yield
+    finally:
+        written = [place.name for place in places if place.put_back()]
+    if written:
+        raise NotOfTheStep(
+            f"must keep what it remembers in itself, got one that writes to `{written[0]}`, which"
+            " its class or its module holds"
+        )
 
 
 def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:

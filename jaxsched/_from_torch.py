@@ -27,14 +27,23 @@ from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
 from ._schedule import caller_level, without_warnings
 from ._schedulers import OF_FUNCTIONS
-from ._stepped import stepped, stepped_on, steps_by_count, steps_taken
+from ._stepped import (
+    Together,
+    stepped,
+    stepped_on,
+    steps_by_count,
+    steps_taken,
+    takes_count,
+)
+from ._value import as_count
 
 
 def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beginning") -> Any:
     """A live PyTorch scheduler, however nested, as a schedule.
 
     Args:
-      scheduler: a PyTorch scheduler, freshly built or already stepped; it is only looked at.
+      scheduler: a PyTorch scheduler, freshly built or already stepped; it is only looked at. A
+        list of schedulers on one optimizer, stepped together in that order, is a chain of them.
       total_steps: if given, what JAX cannot trace becomes a table of this many counts, and the
         last rate holds after that: Python functions, those of `transformers.get_scheduler`
         among them; compositions without a closed form; and schedulers of other classes than
@@ -74,18 +83,20 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     >>> jaxsched.from_torch(scheduler)  # doctest: +SKIP
     StepLR(lr=0.1, step_size=30)
     """
-    _check_scheduler(scheduler)
-    require_total_steps("from_torch", total_steps)
+    scheduler = _checked(scheduler, "from_torch")
+    total_steps = as_total_steps("from_torch", total_steps)
     if start not in ("beginning", "now"):
         raise ValueError(f"`from_torch(start=...)` must be 'beginning' or 'now', got {start!r}.")
-    plateau = type(scheduler).__name__ == "ReduceLROnPlateau"
+    held = _held_or_reason(scheduler)
+    plateau = isinstance(held, Held) and held.cls is ReduceLROnPlateau
     if start == "now" and total_steps is not None and not plateau:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
-    groups = scheduler.optimizer.param_groups
     try:
-        schedule = read(look(scheduler), groups, total_steps)
+        if isinstance(held, Unreadable):
+            raise held
+        schedule = read(held, scheduler.optimizer.param_groups, total_steps)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
@@ -98,14 +109,32 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
         return stepped(scheduler, total_steps, str(reason))
     if start == "beginning" or plateau:
         return schedule
-    return skip(schedule, current_count(scheduler))
+    count = current_count(scheduler)
+    if not isinstance(count, int):
+        raise ValueError(
+            f"`from_torch(start='now')` must have `total_steps=N`, got a scheduler at epoch"
+            f" {count:.6g}: from between two epochs a copy is stepped on."
+        )
+    return skip(schedule, count)
+
+
+def _held_or_reason(scheduler: Any) -> Held | Unreadable:
+    """What a scheduler, or a list of them, holds; or why it cannot be read."""
+    try:
+        if not isinstance(scheduler, Together):
+            return look(scheduler)
+        held = Held(ChainedScheduler, {}, tuple(map(look, scheduler._schedulers)))
+    except Unreadable as reason:
+        return reason
+    scheduler.agreed(map(steps_done, held.parts))
+    return held
 
 
 def current_count(scheduler: Any) -> Any:
     """The count at which a schedule from `from_torch(scheduler)` stands now.
 
     Args:
-      scheduler: a live PyTorch scheduler.
+      scheduler: a live PyTorch scheduler, or a list of those that step together.
 
     Returns:
       How often it has been stepped since it was built: an int (or a float, for a
@@ -123,22 +152,46 @@ def current_count(scheduler: Any) -> Any:
     >>> jaxsched.current_count(scheduler)  # doctest: +SKIP
     0
     """
-    _check_scheduler(scheduler, "current_count")
+    scheduler = _checked(scheduler, "current_count")
+    held = _held_or_reason(scheduler)
     try:
-        return steps_done(look(scheduler))
+        return steps_taken(scheduler) if isinstance(held, Unreadable) else steps_done(held)
     except Unreadable:
         return steps_taken(scheduler)
 
 
-def _check_scheduler(scheduler: Any, name: str = "from_torch") -> None:
+def _checked(scheduler: Any, name: str) -> Any:
+    """A scheduler, or those of a list as one."""
+    if isinstance(scheduler, list | tuple) and scheduler:
+        return _together([_checked(part, name) for part in scheduler], name)
     groups = getattr(getattr(scheduler, "optimizer", None), "param_groups", None)
     usable = groups is not None and callable(getattr(scheduler, "step", None))
     if usable and not inspect.isclass(scheduler):
-        return
+        return scheduler
     given = repr(scheduler) if not hasattr(scheduler, "param_groups") else "an optimizer"
     raise TypeError(
         f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {given}.{_hint(scheduler)}"
     )
+
+
+def _together(schedulers: list[Any], name: str) -> Any:
+    if len(schedulers) == 1:
+        return schedulers[0]
+    if any(part.optimizer is not schedulers[0].optimizer for part in schedulers):
+        raise ValueError(
+            f"`{name}(scheduler=...)` must be a list of schedulers on one optimizer, got several"
+            " optimizers: convert each scheduler by itself."
+        )
+    if any(not _needs_nothing(part) for part in schedulers):
+        raise ValueError(
+            f"`{name}(scheduler=...)` must be a list of schedulers whose `step` takes nothing, got"
+            f" {schedulers!r}: a plateau over a schedule is `ReduceLROnPlateau(lr=schedule, ...)`."
+        )
+    return Together(schedulers)
+
+
+def _needs_nothing(scheduler: Any) -> bool:
+    return steps_by_count(scheduler) and not takes_count(scheduler)
 
 
 def _hint(scheduler: Any) -> str:
@@ -168,12 +221,16 @@ def _asks_for_more(reason: Any) -> str:
     )
 
 
-def require_total_steps(name: str, total_steps: Any) -> None:
-    positive = type(total_steps) is int and total_steps > 0
-    if total_steps is not None and not positive:
+def as_total_steps(name: str, total_steps: Any) -> int | None:
+    """A number of counts, however it was written."""
+    number = as_count(total_steps)
+    positive = type(number) is int and 0 < number < 2**31
+    if number is not None and not positive:
         raise ValueError(
-            f"`{name}(total_steps=...)` must be a positive int or None, got {total_steps!r}."
+            f"`{name}(total_steps=...)` must be a positive int (below 2**31) or None, got"
+            f" {total_steps!r}."
         )
+    return number
 
 
 def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:

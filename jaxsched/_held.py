@@ -192,11 +192,14 @@ def base_of(leaf: Held, index: int) -> float:
 
 def steps_done(held: Held) -> Any:
     """How often `step()` has been called since construction (or, at last, to which epoch)."""
-    if held.cls in (SequentialLR, ReduceLROnPlateau):
-        return _now(held)
     if held.cls is ChainedScheduler:
         return steps_done(held.parts[0])
-    done = _now(held) - built_at(held) - 1
+    plain_count = held.cls in (SequentialLR, ReduceLROnPlateau)
+    done = _now(held) if plain_count else _now(held) - built_at(held) - 1
+    if done < 0:
+        raise Unreadable(
+            f"has a `last_epoch` of {_now(held)}, before its first step: it was set by hand"
+        )
     return done + held.state["T_cur"] % 1 if held.cls is CosineAnnealingWarmRestarts else done
 
 

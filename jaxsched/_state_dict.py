@@ -17,7 +17,7 @@ from ._compose import ChainedScheduler, SequentialLR
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from ._cycles import CyclicLR, OneCycleLR
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from ._from_torch import read, require_total_steps
+from ._from_torch import as_total_steps, read
 from ._functions import LambdaLR, MultiplicativeLR
 from ._held import Held, Unreadable, plain, whole
 from ._plateau import ReduceLROnPlateau
@@ -88,7 +88,7 @@ def from_torch_state_dict(
     >>> from_torch_state_dict("StepLR", state_dict)
     StepLR(lr=0.1, step_size=30)
     """
-    require_total_steps("from_torch_state_dict", total_steps)
+    total_steps = as_total_steps("from_torch_state_dict", total_steps)
     if not isinstance(state_dict, Mapping):
         raise TypeError(
             f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."

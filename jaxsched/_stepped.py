@@ -1,19 +1,17 @@
 """Any PyTorch scheduler to a table: a copy of it is stepped, on a stand-in of its optimizer."""
 
-import collections
 import contextlib
 import copy
 import inspect
-import math
 import random
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ._copies import generators_kept
+from ._copies import NotOfTheStep, classes_kept, generators_kept, memory, private
 from ._param_groups import ParamGroups
 from ._table import Table
 from ._to_torch import momentum_in, set_value
@@ -25,7 +23,7 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
     One that has been stepped is put back to its start first, as its class allows: the base class
     has no more state than a count. Stepped forward again, it must hold what the live one holds.
     """
-    if _takes_count(scheduler):
+    if takes_count(scheduler):
         return _told(scheduler, total_steps)
     done = steps_taken(scheduler)
     if done >= total_steps:
@@ -39,8 +37,12 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
             _rewind(twin, done, reason)
         history = _History(twin)
         history.go_to(done)
-        if done and not _alike(_state(twin), _state(scheduler)):
-            raise ValueError(_too_late(reason))
+        if done and _state(twin) != _state(scheduler):
+            raise ValueError(
+                f"`from_torch(scheduler=...)` {reason}; and a copy, put back to its start and"
+                " stepped again, does not hold what it holds now: it has a memory of its own, or"
+                f" its rate or count was set from outside.{_TOO_LATE}"
+            )
         history.go_to(total_steps - 1)
     return history.table()
 
@@ -63,7 +65,7 @@ def _told(scheduler: Any, total_steps: int) -> Any:
 
 def stepped_on(scheduler: Any, total_steps: int) -> Any:
     """The rates of a scheduler at its next `total_steps` counts, as a table for each group."""
-    if _takes_count(scheduler):
+    if takes_count(scheduler):
         raise ValueError(
             f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
             " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
@@ -76,7 +78,7 @@ def stepped_on(scheduler: Any, total_steps: int) -> Any:
 
 def steps_by_count(scheduler: Any) -> bool:
     """Whether `step` needs no metric: no argument, or the count alone."""
-    return _binds(scheduler) or _takes_count(scheduler)
+    return _binds(scheduler) or takes_count(scheduler)
 
 
 def _binds(scheduler: Any, *arguments: Any) -> bool:
@@ -87,7 +89,7 @@ def _binds(scheduler: Any, *arguments: Any) -> bool:
     return True
 
 
-def _takes_count(scheduler: Any) -> bool:
+def takes_count(scheduler: Any) -> bool:
     """Whether `step` must be told the count, as all of timm's are."""
     if _binds(scheduler) or not _binds(scheduler, 0):
         return False
@@ -95,12 +97,36 @@ def _takes_count(scheduler: Any) -> bool:
     return first in ("epoch", "step", "count", "num_updates", "iteration")
 
 
+class Together:
+    """Several schedulers on one optimizer that step together, in order, as a scheduler."""
+
+    def __init__(self, schedulers: Sequence[Any]):
+        self._schedulers, self.optimizer = list(schedulers), schedulers[0].optimizer
+
+    def step(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler.step()
+
+    def agreed(self, counts: Iterable[Any]) -> Any:
+        """How often all of them have been stepped."""
+        counts = list(counts)
+        if any(count != counts[0] for count in counts):
+            raise ValueError(
+                f"`from_torch(scheduler=...)` must be schedulers that were stepped together, got"
+                f" some that were stepped {counts} times. Convert each right after it is built, and"
+                " write `ChainedScheduler([from_torch(a), per_epoch(from_torch(b), n)])` for two"
+                " that step at different times."
+            )
+        return counts[0]
+
+
 class _History:
     """The rates and momenta of a scheduler's copy as it is stepped."""
 
     def __init__(self, twin: Any, first: int = 0):
         self.twin, self.count = twin, first
-        self.told = _takes_count(twin)
+        self.told = takes_count(twin)
+        self.advance = _updating(twin) if self.told else twin.step
         self.rates: list[list[float]] = []
         self.momenta: list[list[float]] = []
         self._note()
@@ -113,8 +139,17 @@ class _History:
     def go_to(self, count: int) -> None:
         while self.count < count:
             self.count += 1
-            _step(self.twin, self.count, self.told)
+            self._step()
             self._note()
+
+    def _step(self) -> None:
+        try:
+            self.advance(*[self.count] if self.told else [])
+        except Exception as error:
+            raise ValueError(
+                f"`from_torch(total_steps=...)` must be in the reach of {type(self.twin).__name__}:"
+                f" the step to count {self.count} fails with {type(error).__name__}: {error}"
+            ) from error
 
     def table(self) -> Any:
         tables = [
@@ -126,18 +161,17 @@ class _History:
         return tables[0] if len(tables) == 1 else ParamGroups(tables)
 
 
-def _step(twin: Any, count: int, told: bool) -> None:
-    try:
-        twin.step(*[count] if told else [])
-    except Exception as error:
-        raise ValueError(
-            f"`from_torch(total_steps=...)` must be in the reach of {type(twin).__name__}: the step"
-            f" to count {count} fails with {type(error).__name__}: {error}"
-        ) from error
+def _updating(scheduler: Any) -> Callable[[int], Any]:
+    """What tells a scheduler the count: timm's have two, and one of them does nothing."""
+    if hasattr(scheduler, "step_update") and not getattr(scheduler, "t_in_epochs", False):
+        return scheduler.step_update
+    return scheduler.step
 
 
 def steps_taken(scheduler: Any) -> int:
     """How often a scheduler of any class has been stepped, as far as it tells."""
+    if isinstance(scheduler, Together):
+        return scheduler.agreed(map(steps_taken, scheduler._schedulers))
     if hasattr(scheduler, "_schedulers") and not hasattr(scheduler, "last_epoch"):
         return steps_taken(scheduler._schedulers[0])
     counted = getattr(scheduler, "_step_count", 0)
@@ -160,7 +194,14 @@ _COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), 
 @contextlib.contextmanager
 def _undisturbed(scheduler: Any) -> Iterator[None]:
     """Leaves the live optimizer, the random generators and the warnings as they were."""
-    with generators_kept(), warnings.catch_warnings(), _untouched(scheduler.optimizer):
+    parts = getattr(scheduler, "_schedulers", ())
+    with (
+        generators_kept(),
+        warnings.catch_warnings(),
+        _untouched(scheduler.optimizer),
+        _as_value_error(),
+        classes_kept([scheduler, *parts]),
+    ):
         warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
         before = _generators()
         yield
@@ -171,6 +212,14 @@ def _undisturbed(scheduler: Any) -> Iterator[None]:
             )
 
 
+@contextlib.contextmanager
+def _as_value_error() -> Iterator[None]:
+    try:
+        yield
+    except NotOfTheStep as error:
+        raise ValueError(f"`from_torch(scheduler=...)` {error}.") from None
+
+
 def _generators() -> list:
     import torch
 
@@ -178,38 +227,12 @@ def _generators() -> list:
     return [random.getstate(), repr(numpy_state), torch.get_rng_state().tolist()]
 
 
-def _state(scheduler: Any) -> tuple:
-    """All that a scheduler and its optimizer's groups hold, but for objects without a value."""
-    groups = [_numbers(group) for group in scheduler.optimizer.param_groups]
-    return _plain(vars(scheduler), 8), [_plain(group, 8) for group in groups]
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """A value as nested dicts and lists of numbers and strings."""
-    if isinstance(value, bool | int | float | str | bytes | type(None)):
-        return value
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "param_groups") or depth == 0:
-        return None  # an optimizer is compared by its groups
-    if isinstance(value, dict):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | collections.deque):
-        return [_plain(item, depth - 1) for item in value]
-    if inspect.isroutine(value) or inspect.isclass(value) or not hasattr(value, "__dict__"):
-        return None
-    return _plain(vars(value), depth - 1)
-
-
-def _alike(a: Any, b: Any) -> bool:
-    """Equality of such values, floats up to rounding (a recursion drifts from its closed form)."""
-    if isinstance(a, float) and isinstance(b, float):
-        return a == b or math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-9) or (a != a and b != b)
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(_alike, a, b))
-    return a == b
+def _state(scheduler: Any) -> list:
+    """All that a scheduler and its optimizer's groups hold."""
+    optimizer = scheduler.optimizer
+    seen = {id(optimizer): -1, id(optimizer.param_groups): -2}  # compared by its groups
+    groups = [sorted(_numbers(group).items()) for group in optimizer.param_groups]
+    return [memory(scheduler, seen), memory(groups)]
 
 
 def _copy(scheduler: Any) -> Any:
@@ -219,19 +242,28 @@ def _copy(scheduler: Any) -> Any:
     optimizer = scheduler.optimizer
     # Of the base class: an optimizer that wraps another may pass on its groups by a property.
     twin = object.__new__(torch.optim.Optimizer)
+    groups: list[dict[str, Any]] = []
+    memo: dict[int, Any] = {id(optimizer): twin, id(optimizer.param_groups): groups}
+    memo[id(getattr(optimizer, "optimizer", optimizer))] = twin  # the one that it wraps
     try:
-        groups = [
-            {k: [] if k == "params" else copy.deepcopy(value) for k, value in group.items()}
-            for group in optimizer.param_groups
-        ]
+        for group in optimizer.param_groups:
+            memo[id(group)] = {
+                k: [] if k == "params" else private(value, memo) for k, value in group.items()
+            }
+            groups.append(memo[id(group)])
         vars(twin).update(
             defaults=dict(optimizer.defaults), param_groups=groups, state=defaultdict(dict)
         )
-        return copy.deepcopy(scheduler, {id(optimizer): twin})
+        copied = private(scheduler, memo)
     except Exception as error:
         raise ValueError(
             f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}: {error}"
         ) from error
+    if copied is scheduler:
+        raise ValueError(
+            f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}."
+        )
+    return copied
 
 
 @contextlib.contextmanager
@@ -269,18 +301,21 @@ def _numbers(group: dict[str, Any]) -> dict[str, Any]:
 
 def _rewind(twin: Any, done: int, reason: str) -> None:
     if hasattr(twin, "_schedulers") or not (
-        hasattr(twin, "_initial_step") and isinstance(getattr(twin, "last_epoch", None), int)
+        hasattr(twin, "_initial_step")
+        and isinstance(last := getattr(twin, "last_epoch", None), int)
+        and last >= done
     ):
-        raise ValueError(_too_late(reason))
+        raise ValueError(
+            f"`from_torch(scheduler=...)` {reason}; and now that it has been stepped, a copy cannot"
+            f" be put back to its start.{_TOO_LATE}"
+        )
     twin.last_epoch -= done + 1
     for group in twin.optimizer.param_groups:
         group["lr"] = copy.deepcopy(group.get("initial_lr", group["lr"]))
     twin._initial_step()
 
 
-def _too_late(reason: str) -> str:
-    return (
-        f"`from_torch(scheduler=...)` {reason}; and now that it has been stepped, a copy cannot be"
-        ' put back to its start. Give `total_steps=N` and `start="now"`, and a copy is stepped on'
-        " from where it is; or convert it right after it is built."
-    )
+_TOO_LATE = (
+    ' Give `total_steps=N` and `start="now"`, and a copy is stepped on from where it is; or convert'
+    " it right after it is built."
+)

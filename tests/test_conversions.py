@@ -238,10 +238,315 @@ def test_a_class_that_is_told_the_epoch():
         js.from_torch(scheduler, total_steps=STEPS)
 
 
-def test_a_memory_of_its_own_is_no_table_from_the_beginning():
-    scheduler = step(OwnCounter(sgd()), 1)
-    with pytest.raises(ValueError, match=r'cannot be put back to its start.*`start="now"`'):
+class ToldUpdates(Told):
+    """As timm's with `t_in_epochs=False`: `step` does nothing."""
+
+    t_in_epochs = False
+
+    def step(self, epoch, metric=None):
+        pass
+
+    def step_update(self, num_updates, metric=None):
+        super().step(num_updates)
+
+
+@pytest.mark.parametrize("now", [0, 7])
+def test_a_class_that_is_told_the_update(now):
+    scheduler = ToldUpdates(sgd())
+    scheduler.step_update(now)
+
+    table = js.from_torch(scheduler, total_steps=STEPS)
+    expected = []
+    for update in range(STEPS):
+        scheduler.step_update(update)
+        expected.append(scheduler.optimizer.param_groups[0]["lr"])
+    assert_close(table, np.array(expected))
+
+
+class AlmostRight(OwnCounter):
+    def get_lr(self):
+        return [base * (1.0 + 1e-15 * self.number) for base in self.base_lrs]
+
+
+class Holding(lr_scheduler.LRScheduler):
+    """Holds a function, or an object, that remembers its calls."""
+
+    def __init__(self, optimizer, function):
+        self.function = function
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [base * self.function(self.last_epoch) for base in self.base_lrs]
+
+
+class Slotted:
+    __slots__ = ("seen",)
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, step):
+        self.seen += 1
+        return 1.0 / self.seen
+
+
+def counting():
+    seen = 0
+
+    def factor(step):
+        nonlocal seen
+        seen += 1
+        return 1.0 / seen
+
+    return factor, lambda: seen
+
+
+def taking():
+    left = [1.0 / n for n in range(1, 99)]
+    return (lambda step: left.pop(0)), lambda: len(left)
+
+
+def iterating():
+    left = iter([1.0 / n for n in range(1, 99)])
+    return (lambda step: next(left)), lambda: left.__length_hint__()
+
+
+def appending():
+    def factor(step, seen=[]):  # noqa: B006
+        seen.append(step)
+        return 1.0 / len(seen)
+
+    return factor, lambda: len(factor.__defaults__[0])
+
+
+def an_object():
+    slotted = Slotted()
+    return slotted, lambda: slotted.seen
+
+
+REMEMBERING = [counting, taking, iterating, appending, an_object]
+
+
+@pytest.mark.parametrize("build", [lr_scheduler.LambdaLR, Holding], ids=["LambdaLR", "own class"])
+@pytest.mark.parametrize("done", [0, 3])
+@pytest.mark.parametrize("make", REMEMBERING, ids=lambda make: make.__name__)
+def test_functions_with_memory_go_on_from_now(make, done, build):
+    function, memory = make()
+    scheduler = step(build(sgd(), function), done)
+    before = memory()
+    table = js.from_torch(scheduler, total_steps=STEPS, start="now")
+    assert memory() == before
+
+    matches(table, history(scheduler, STEPS))
+
+
+@pytest.mark.parametrize("make", REMEMBERING, ids=lambda make: make.__name__)
+def test_a_memory_is_no_table_from_the_beginning(make):
+    function, memory = make()
+    scheduler = step(Holding(sgd(), function), 3)
+    before = memory()
+    with pytest.raises(ValueError, match=r'does not hold what it holds now.*`start="now"`'):
         js.from_torch(scheduler, total_steps=8)
+    assert memory() == before
+
+
+@pytest.mark.parametrize("cls", [OwnCounter, AlmostRight])
+def test_a_count_of_its_own_is_no_table_from_the_beginning(cls):
+    with pytest.raises(ValueError, match=r'does not hold what it holds now.*`start="now"`'):
+        js.from_torch(step(cls(sgd()), 1), total_steps=8)
+
+
+def test_a_generator_cannot_be_copied():
+    left = (1.0 / n for n in range(1, 99))
+    scheduler = Holding(sgd(), lambda step: next(left))
+    before = left.gi_frame.f_lasti
+    for start in ("beginning", "now"):
+        with pytest.raises(ValueError, match="cannot be copied"):
+            js.from_torch(scheduler, total_steps=8, start=start)
+    assert left.gi_frame.f_lasti == before
+
+
+calls, steps_seen = 0, []
+
+
+class InItsModule(lr_scheduler.LRScheduler):
+    def get_lr(self):
+        global calls
+        calls += 1
+        return [base / calls for base in self.base_lrs]
+
+
+class InAList(lr_scheduler.LRScheduler):
+    def get_lr(self):
+        steps_seen.append(self.last_epoch)
+        return [base / len(steps_seen) for base in self.base_lrs]
+
+
+class InItsClass(lr_scheduler.LRScheduler):
+    seen = 0
+
+    def get_lr(self):
+        InItsClass.seen += 1
+        return [base / self.seen for base in self.base_lrs]
+
+
+@pytest.mark.parametrize("start", ["beginning", "now"])
+@pytest.mark.parametrize("cls", [InItsModule, InAList, InItsClass])
+def test_a_memory_that_a_copy_would_share(cls, start):
+    scheduler = cls(sgd())
+    before = calls, list(steps_seen), InItsClass.seen
+    with pytest.raises(ValueError, match="which its class or its module holds"):
+        js.from_torch(scheduler, total_steps=8, start=start)
+    assert (calls, steps_seen, InItsClass.seen) == before
+
+
+class ByGroups(lr_scheduler.LRScheduler):
+    """Writes to the groups by a name of its own."""
+
+    def __init__(self, optimizer):
+        self.groups = optimizer.param_groups
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        self.groups[0]["weight"] = self.last_epoch
+        return [group["initial_lr"] / (1 + group["weight"]) for group in self.groups]
+
+
+@pytest.mark.parametrize("done", [0, 3])
+def test_a_class_that_keeps_the_groups(done):
+    scheduler = step(ByGroups(sgd()), done)
+    before = dict(scheduler.optimizer.param_groups[0])
+    table = js.from_torch(scheduler, total_steps=STEPS)
+    assert scheduler.optimizer.param_groups[0] == before
+
+    expected = 0.1 / (1 + np.arange(STEPS))
+    np.testing.assert_allclose(history(scheduler, STEPS - done)[:, 0], expected[done:])
+    assert_close(table, expected)
+
+
+# --- several schedulers on one optimizer ---
+
+TOGETHER = {
+    "factors": lambda o: [lr_scheduler.LinearLR(o), lr_scheduler.ExponentialLR(o, 0.9)],
+    "a cosine": lambda o: [lr_scheduler.ExponentialLR(o, 0.9), lr_scheduler.CosineAnnealingLR(o, 9)],
+    "three": lambda o: [lr_scheduler.LinearLR(o), lr_scheduler.StepLR(o, 3), lr_scheduler.ExponentialLR(o, 0.9)],
+    "an own class": lambda o: [OwnCounter(o), lr_scheduler.StepLR(o, 3)],
+}  # fmt: skip
+
+
+class InTurn:
+    def __init__(self, schedulers):
+        self.schedulers, self.optimizer = schedulers, schedulers[0].optimizer
+
+    def step(self):
+        for scheduler in self.schedulers:
+            scheduler.step()
+
+
+@pytest.mark.parametrize("options", [{}, {"total_steps": STEPS}], ids=["read", "table"])
+@pytest.mark.parametrize("start", ["beginning", "now"])
+@pytest.mark.parametrize("done", [0, 3])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_a_list_is_stepped_together(name, done, start, options):
+    schedulers = TOGETHER[name](sgd())
+    run = step(InTurn(schedulers), done)
+    before = [seen(scheduler) for scheduler in schedulers]
+    impossible = name == "an own class" and (not options or (done and start == "beginning"))
+    if impossible:
+        with pytest.raises(ValueError, match='start="now"'):
+            js.from_torch(schedulers, start=start, **options)
+        return
+    schedule = js.from_torch(schedulers, start=start, **options)
+    assert [seen(scheduler) for scheduler in schedulers] == before
+    assert js.current_count(schedulers) == done
+
+    first = done if start == "beginning" else 0
+    expected = history(run, STEPS - first)[:, 0]
+    np.testing.assert_allclose(schedule(np.arange(first, STEPS)), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_list_of_one_is_that_one():
+    assert js.from_torch([lr_scheduler.StepLR(sgd(), 3)]) == js.StepLR(0.1, 3)
+
+
+def test_a_list_that_was_not_stepped_together():
+    optimizer = sgd()
+    first, second = lr_scheduler.LinearLR(optimizer), lr_scheduler.StepLR(optimizer, 2)
+    step(first, 4), step(second, 1)
+    with pytest.raises(ValueError, match=r"stepped \[4, 1\] times.*per_epoch\(from_torch\(b\), n"):
+        js.from_torch([first, second])
+
+
+def test_lists_of_what_does_not_step_together():
+    optimizer = sgd()
+    first = lr_scheduler.LinearLR(optimizer)
+    with pytest.raises(ValueError, match="got several optimizers"):
+        js.from_torch([first, lr_scheduler.LinearLR(sgd())])
+    with pytest.raises(ValueError, match=r"`ReduceLROnPlateau\(lr=schedule, ...\)`"):
+        js.from_torch([first, lr_scheduler.ReduceLROnPlateau(optimizer)])
+    with pytest.raises(TypeError, match=r"must be a PyTorch scheduler, got \[\]"):
+        js.from_torch([])
+    with pytest.raises(TypeError, match="must be a PyTorch scheduler, got 3"):
+        js.from_torch([first, 3])
+
+
+# --- counts set by hand ---
+
+SET_BACK = {
+    "StepLR": lambda o: lr_scheduler.StepLR(o, 3),
+    "ExponentialLR": lambda o: lr_scheduler.ExponentialLR(o, 0.9),
+    "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda e: 0.9**e),
+    "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 10),
+    "LinearLR": lambda o: lr_scheduler.LinearLR(o),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 0.3, 100),
+    "CyclicLR": lambda o: lr_scheduler.CyclicLR(o, 0.01, 0.1, 4),
+    "CosineAnnealingWarmRestarts": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 3),
+    "SequentialLR": lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.LinearLR(o), lr_scheduler.StepLR(o, 3)], [5]),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*works `lr` out backwards:UserWarning")
+@pytest.mark.parametrize("last_epoch", [-1, 0, 2, 7])
+@pytest.mark.parametrize("done", [0, 4])
+@pytest.mark.parametrize("name", SET_BACK)
+def test_a_count_set_by_hand(name, done, last_epoch):
+    """PyTorch's own rates from now on, or an error that points to `start="now"`."""
+    right = 0
+    for options in ({}, {"total_steps": 60}, {"start": "now"}, {"start": "now", "total_steps": 60}):
+        scheduler = step(SET_BACK[name](sgd()), done)
+        scheduler.last_epoch = last_epoch
+        try:
+            schedule = js.from_torch(scheduler, **options)
+        except ValueError as error:
+            assert 'start="now"' in str(error)
+            continue
+        now = 0 if "start" in options else js.current_count(scheduler)
+        expected = history(scheduler, STEPS)[:, 0]
+        np.testing.assert_allclose(schedule(now + np.arange(STEPS)), expected, rtol=1e-6, atol=1e-9)
+        right += 1
+    assert right
+
+
+def test_between_two_epochs_there_is_no_count():
+    scheduler = step(lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 3, 2), 1)
+    scheduler.step(7.25)
+    with pytest.raises(
+        ValueError, match=r"must have `total_steps=N`, got a scheduler at epoch 7.25"
+    ):
+        js.from_torch(scheduler, start="now")
+
+
+@pytest.mark.parametrize("number", [8, 8.0, np.int64(8), np.float32(8), torch.tensor(8)])
+def test_total_steps_as_people_write_them(number):
+    scheduler = lr_scheduler.LambdaLR(sgd(), lambda e: 0.5 if e > 2 else 1.0)
+
+    assert js.from_torch(scheduler, total_steps=number).total_steps == 8
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, "8", True, 2**31, np.arange(2)])
+def test_total_steps_that_are_none(number):
+    with pytest.raises(ValueError, match=r"`from_torch\(total_steps=...\)` must be a positive int"):
+        js.from_torch(lr_scheduler.StepLR(sgd(), 3), total_steps=number)
 
 
 WRONG = [
