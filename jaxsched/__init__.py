@@ -28,6 +28,7 @@ from ._optax import current_lr as current_lr
 from ._optax import fast_forward as fast_forward
 from ._param_groups import ParamGroups as ParamGroups
 from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from ._product import Product as Product
 from ._record import record as record
 from ._schedule import Schedule as Schedule
 from ._stack import stack as stack

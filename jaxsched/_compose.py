@@ -9,7 +9,8 @@ import numpy as np
 from . import _phases, _protocol
 from ._functions import check_total_steps
 from ._plateau import ReduceLROnPlateau
-from ._schedule import Schedule, no_number
+from ._schedule import Derived, Schedule, is_ours, no_number, warn
+from ._table import Table
 from ._value import as_count, concrete, static
 
 
@@ -79,7 +80,7 @@ class _Composite(Schedule):
         return CompositeMomentum(self)
 
 
-class CompositeMomentum(Schedule):
+class CompositeMomentum(Derived):
     """The momentum that the parts of a chain or sequence leave in the group."""
 
     schedule: _Composite
@@ -93,9 +94,6 @@ class CompositeMomentum(Schedule):
     def rate(self, count, plan):
         phases = _phases.momenta(_protocol.play(self.schedule))
         return _phases.rate(phases, plan, count)
-
-    def curve(self, t):
-        return self.rate(t, self.plan()[0])
 
     def last_count(self):
         return self.schedule.last_count()
@@ -141,8 +139,30 @@ class ChainedScheduler(_Composite):
     schedulers: Sequence[Schedule]
     total_steps: int | None = static(default=None, kw_only=True)
 
+    def validate(self):
+        super().validate()
+        self._warn_of_hidden_parts()
+
+    def _warn_of_hidden_parts(self):
+        """Tells of a part that is no scheduler of PyTorch's and hides those before it."""
+        for index, part in enumerate(self.schedulers[1:], 1):
+            hiding = next((single for single in singles(part) if _hides(single)), None)
+            if hiding is not None:
+                warn(
+                    f"`ChainedScheduler(schedulers=...)` steps {type(hiding).__name__} at index"
+                    f" {index}, which sets the rate and hides what is before it. For the product of"
+                    " their rates write `a * b`."
+                )
+
     def live(self, group, horizon):
         return _protocol.Chain(self.schedulers, group, horizon)
+
+
+def _hides(schedule: Schedule) -> bool:
+    """Whether each of its steps replaces the rate, as a reader of the chain may not expect."""
+    if isinstance(schedule, Table | Derived):
+        return True
+    return schedule.overwrites and not is_ours(type(schedule))
 
 
 def _are_counts(milestones) -> bool:

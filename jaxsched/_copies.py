@@ -266,7 +266,9 @@ def _places(things: Iterable[Any]) -> Iterator[_Place]:
     for cls in {cls for thing in things for cls in type(thing).__mro__}:
         if cls.__module__.split(".")[0] in ("torch", "builtins", __package__):
             continue
-        owners = [(cls, [name for name in vars(cls) if not name.startswith("__")])]
+        owners: list[tuple[Any, list[str]]] = [
+            (cls, [name for name in vars(cls) if not name.startswith("__")])
+        ]
         for method in vars(cls).values():
             if isinstance(method, types.FunctionType):
                 shared = method.__globals__

@@ -9,7 +9,7 @@ import numpy as np
 from . import _protocol
 from ._count_map import CountMap
 from ._param_groups import ParamGroups
-from ._schedule import Schedule
+from ._schedule import Derived, Schedule
 from ._value import Int, as_count, static
 
 
@@ -17,7 +17,7 @@ def _is_int(number: Any) -> bool:
     return isinstance(number, int)
 
 
-class Mapped(Schedule):
+class Mapped(Derived):
     """`schedule` at a count that follows from the count by a `CountMap`.
 
     A subclass has one more field, a number; it is structure where it is an int, as a sequence's
@@ -54,10 +54,6 @@ class Mapped(Schedule):
     def count_map(self) -> CountMap:
         """How the count of `schedule` follows from this one's."""
         return CountMap(**{self.role: self._number()[1]})
-
-    def curve(self, t):
-        plan, stand_in = self.plan()
-        return stand_in.rate(t, plan)
 
     def plan(self):
         plan, stand_in = self.schedule.plan()

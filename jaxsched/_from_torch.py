@@ -10,7 +10,6 @@ schedule of ours is stepped on a copy instead and becomes a table (`_stepped.py`
 import dataclasses
 import inspect
 import math
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +24,7 @@ from ._cycles import CyclicLR, OneCycleLR
 from ._held import Held, Unreadable, arguments, base_of, built_at, look, shortest, steps_done
 from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
-from ._schedule import caller_level, without_warnings
+from ._schedule import warn, without_warnings
 from ._schedulers import OF_FUNCTIONS
 from ._stepped import (
     Together,
@@ -320,14 +319,12 @@ class _Group:
         rate = found.carried()[0]
         if rate == self._initial_rate():
             return  # as built
-        warnings.warn(
+        warn(
             f"This conversion works `lr` out backwards from the rate now, {self.shown}, which does"
             f" not follow from the initial rate of {self._initial_rate()}: it assumes that all"
             f" steps were this scheduler's own, and began at {rate}. Where another scheduler or a"
             ' person sets the rate too, `from_torch(..., total_steps=N, start="now")` is certain,'
-            " or a ChainedScheduler of all that step together.",
-            UserWarning,
-            stacklevel=caller_level(),
+            " or `from_torch([first, second])` of all that step together."
         )
 
     def _fits(self, schedule: Any, count: Any) -> bool:

@@ -76,10 +76,11 @@ def is_optax_optimizer(value: Any) -> bool:
 
 def _refuse_unpacked(cls: type, placed: list[str], args: tuple) -> None:
     """Schedules given one by one where a list of them belongs."""
-    if placed[:1] != ["schedulers"] or len(args) < 2 or isinstance(args[0], list | tuple):
+    if placed[:1] not in (["schedulers"], ["schedules"]) or len(args) < 2:
         return
-    if callable(args[0]) and callable(args[1]):
+    first, second, *_ = args
+    if callable(first) and (callable(second) or len(placed) == 1):
         raise TypeError(
-            f"`{cls.__name__}(schedulers=...)` must be a list of schedules, got them one by one:"
+            f"`{cls.__name__}({placed[0]}=...)` must be a list, got its schedules one by one:"
             f" write `{cls.__name__}([a, b])`."
         )

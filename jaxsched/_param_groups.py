@@ -37,14 +37,6 @@ class ParamGroups(Value):
 
     schedules: Sequence[Schedule | ReduceLROnPlateau]
 
-    def __new__(cls, *arguments: Any, **_: Any):
-        if len(arguments) > 1:
-            raise TypeError(
-                f"`ParamGroups(schedules=...)` must be a list of schedules, got {len(arguments)}"
-                " arguments: write `ParamGroups([first, second])`."
-            )
-        return super().__new__(cls)
-
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):
             self.reject("schedules", "a list of schedules", TypeError)

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import inspect
 import math
+import operator
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,15 @@ from ._constant import constant
 from ._counts import CALLS, Mapped
 from ._expression import Expression
 from ._param_groups import ParamGroups
+from ._product import Product
 from ._schedule import without_warnings
 from ._schedulers import SCHEDULERS
 from ._source import PointedError, Source, brief
 from ._value import Value, same
 
-_NAMED: dict[str, Callable[..., Any]] = {cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups)}
+_NAMED: dict[str, Callable[..., Any]] = {
+    cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups, Product)
+}
 _NAMED |= {call.__name__: call for call in CALLS.values()}
 MAX_CALLS = 48  # schedules in one text: to compile more takes longer than one waits
 MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
@@ -37,9 +41,9 @@ def parse(text: str) -> Any:
 
     Args:
       text: a call of one of the schedulers, of `ParamGroups`, `per_epoch`, `per_update`, `delay` or
-        `skip`, `jaxsched.` before the name or not. Its arguments are numbers and arithmetic on
-        them, strings, True, False, None, lists and further schedules; `lr_lambda` and `scale_fn`
-        are arithmetic of `step`.
+        `skip`, `jaxsched.` before the name or not, or a product of such calls and numbers. Their
+        arguments are numbers and arithmetic on them, strings, True, False, None, lists and further
+        schedules; `lr_lambda` and `scale_fn` are arithmetic of `step`.
 
     Returns:
       The schedule, or ParamGroups. What its constructor only warns of is not said.
@@ -53,6 +57,8 @@ def parse(text: str) -> Any:
     OneCycleLR(max_lr=0.1, total_steps=11700)
     >>> parse("LambdaLR(0.1, lambda epoch: 0.95 ** epoch)")
     LambdaLR(lr=0.1, lr_lambda=Expression('0.95 ** step'))
+    >>> parse("CosineAnnealingLR(0.1, 90) * LinearLR(1, 0.2, total_iters=4) / 2")
+    CosineAnnealingLR(lr=0.1, T_max=90) * LinearLR(lr=1, start_factor=0.2, total_iters=4) * 0.5
     >>> parse("StepLr(0.1, 30)")
     Traceback (most recent call last):
       ...
@@ -84,14 +90,35 @@ class _Reader:
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
         return name in _NAMED
 
+    def has_schedule(self, node: ast.expr) -> bool:
+        calls = (x for x in ast.walk(node) if isinstance(x, ast.Call))
+        return any(self.is_schedule(call.func) for call in calls)
+
     def schedule(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.BinOp) and self.has_schedule(node):
+            return self.product(node)
         if isinstance(node, ast.Call):
             return self.call(node)
         raise self.source.error_at(
             node, f"`{self.source.quote(node)}` is no call of a scheduler, as StepLR(0.1, 30) is"
         )
 
+    def product(self, node: ast.BinOp) -> Any:
+        """The product of two sides, of which one at least holds a schedule."""
+        operation = {ast.Mult: operator.mul, ast.Div: operator.truediv}.get(type(node.op))
+        if operation is None:
+            raise self.source.error_at(
+                node, f"`{self.source.quote(node)}`: schedules go together with `*` and `/` alone"
+            )
+        left, right = map(self.value, (node.left, node.right))
+        try:
+            return operation(left, right)
+        except (TypeError, ValueError) as error:
+            raise self.source.error_at(node, " ".join(str(error).split())) from None
+
     def value(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.BinOp) and self.has_schedule(node):
+            return self.product(node)
         match node:
             case ast.Constant(value=bool() | str() | None as value):
                 return value
@@ -231,7 +258,9 @@ def call_text(schedule: Any) -> str:
     >>> call_text(jaxsched.per_epoch(parse("LambdaLR(0.1, 1 / (1 + step))"), 390))
     'per_epoch(LambdaLR(lr=0.1, lr_lambda=lambda step: 1 / (1 + step)), steps_per_epoch=390)'
     """
-    if type(schedule) not in (*SCHEDULERS, ParamGroups, *CALLS):
+    if isinstance(schedule, Product) and len(schedule.schedules) > 1:
+        return " * ".join(map(_text, schedule.schedules))
+    if type(schedule) not in (*SCHEDULERS, ParamGroups, Product, *CALLS):
         raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
     arguments = []
     for field in dataclasses.fields(schedule):

@@ -27,7 +27,7 @@ from . import _numbers as xp
 from . import _phases, _protocol
 from ._affine import Affine
 from ._exact import evaluate
-from ._value import Float, Value, evolve, known
+from ._value import Float, Number, Value, evolve, known
 
 
 class Schedule(Value):
@@ -72,7 +72,7 @@ class Schedule(Value):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if not cls.__module__.startswith(f"{__package__}."):
+        if not is_ours(cls):
             cls.plain_division = vars(cls).get("plain_division", True)
             if "curve" in vars(cls):
                 cls.curve = _traceable(vars(cls)["curve"])
@@ -139,25 +139,29 @@ class Schedule(Value):
     def warn_if_replayed(self) -> None:
         """Tells the user what a missing `total_steps` costs."""
         if not _silent.get() and self.horizon() is None and _phases.by_steps in self.plan()[0]:
-            warnings.warn(
+            warn(
                 f"`{type(self).__name__}` has no closed form here and steps from 0 at every call."
-                " Give it `total_steps=N`, and its rates are computed once.",
-                UserWarning,
-                stacklevel=caller_level(),
+                " Give it `total_steps=N`, and its rates are computed once."
             )
 
     def _warn_if_below_one(self, name: str, rate: str) -> None:
         """Asks whether a rate has landed where a number of steps belongs."""
         size = getattr(self, name)
-        if not _silent.get() and known(size) and 0 < size < 1:
-            warnings.warn(
+        if known(size) and 0 < size < 1:
+            warn(
                 f"`{type(self).__name__}({name}=...)` is a number of steps, got {size!r}: is the"
-                f" rate in its place, `{type(self).__name__}({rate}=..., {name}=...)`?",
-                UserWarning,
-                stacklevel=caller_level(),
+                f" rate in its place, `{type(self).__name__}({rate}=..., {name}=...)`?"
             )
 
-    if not TYPE_CHECKING:
+    __array_ufunc__ = None  # NumPy's numbers then leave arithmetic to the schedule.
+
+    if TYPE_CHECKING:  # `_product.py` has them
+
+        def __mul__(self, other: "Schedule | Number") -> "Schedule": ...
+        def __rmul__(self, other: "Schedule | Number") -> "Schedule": ...
+        def __truediv__(self, other: Number) -> "Schedule": ...
+
+    else:
 
         def __getattr__(self, name):
             if name in _STATEFUL:
@@ -262,6 +266,11 @@ def _traceable(curve):
     return told
 
 
+def is_ours(cls: type) -> bool:
+    """Whether a class is jaxsched's own."""
+    return cls.__module__.startswith(f"{__package__}.")
+
+
 def no_number(self: Schedule, *_: Any) -> NoReturn:
     raise TypeError(
         f"`{self!r}` must not be used as a number: a schedule for another hyperparameter than the"
@@ -269,7 +278,16 @@ def no_number(self: Schedule, *_: Any) -> NoReturn:
     )
 
 
-for _operation in ("add", "radd", "sub", "rsub", "pow", "rpow", "neg"):  # what Optax tries
+for _operation in (
+    "add",
+    "radd",
+    "sub",
+    "rsub",
+    "pow",
+    "rpow",
+    "neg",
+    "rtruediv",
+):  # what Optax tries
     setattr(Schedule, f"__{_operation}__", no_number)
 
 
@@ -286,12 +304,26 @@ def without_warnings() -> Iterator[None]:
         _silent.reset(token)
 
 
+def warn(message: str) -> None:
+    """A UserWarning that points to the caller's line."""
+    if not _silent.get():
+        warnings.warn(message, UserWarning, stacklevel=caller_level())
+
+
 def caller_level() -> int:
     """The `stacklevel` of the first frame that is neither ours nor a generated `__init__`."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
         frame, level = frame.f_back, level + 1
     return level
+
+
+class Derived(Schedule):
+    """A schedule whose rate follows from the rates of others, whatever their form."""
+
+    def curve(self, t):
+        plan, stand_in = self.plan()
+        return stand_in.rate(t, plan)
 
 
 class Single(Schedule):

@@ -60,6 +60,7 @@ DERIVED = {
         ],
         [12],
     ),
+    "product": js.LinearLR(1.0, 0.3, 0.9, 8) * COSINE * 0.5,
     "per_epoch": js.per_epoch(EXPONENTIAL, 3),
     "momentum": js.OneCycleLR(LR, 60).momentum,
     "table": js.tabulate(EXPONENTIAL, 40),

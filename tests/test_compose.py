@@ -49,6 +49,7 @@ def test_a_composition_as_a_later_part_starts_as_if_built_at_its_milestone(part,
     np.testing.assert_array_equal(schedule(COUNTS + milestone), part(COUNTS))
 
 
+@pytest.mark.filterwarnings("ignore:.*hides what is before it")
 def test_a_users_schedule_composes_like_one_that_overwrites():
     class Own(js.Schedule):
         lr: float

@@ -57,7 +57,7 @@ def test_groups_are_no_function():
 
 
 @pytest.mark.parametrize("use, error, message", [
-    (lambda: js.ParamGroups(SLOW, FAST), TypeError, r"write `ParamGroups\(\[first, second\]\)`"),
+    (lambda: js.ParamGroups(SLOW, FAST), TypeError, r"write `ParamGroups\(\[a, b\]\)`"),
     (lambda: GROUPS[2], IndexError, "2 groups, got index 2"),
     (lambda: GROUPS[-3], IndexError, "2 groups, got index -3"),
     (lambda: GROUPS["head"], TypeError, "an int, got 'head'"),
