@@ -16,6 +16,7 @@ import numpy as np
 
 from ._compose import ChainedScheduler, SequentialLR
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._counts import Mapped, delay, per_epoch, per_update, skip
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
@@ -55,7 +56,14 @@ def fn(text: str) -> Expression:
 
 def cases() -> list[Case]:
     with without_warnings():  # Only the recorder steps through these.
-        return [*_contract(), *_tutorials(), *_corners(), *_plateaus(), *_horizons()]
+        return [
+            *_contract(),
+            *_tutorials(),
+            *_corners(),
+            *_two_clocks(),
+            *_plateaus(),
+            *_horizons(),
+        ]
 
 
 def _contract():
@@ -345,6 +353,45 @@ def _plateaus():
     return [*cases, Case(groups, 80, losses(7, 79))]
 
 
+def _two_clocks() -> list[Case]:
+    """Chains whose parts a loop steps at counts of their own."""
+    lr, steps = 0.1, 48
+    warm, decay = LinearLR(lr, 0.1, total_iters=6), ExponentialLR(lr, 0.9)
+    cosine, floored = CosineAnnealingLR(lr, 4), CosineAnnealingLR(lr, 4, 0.02)
+    inverse = LambdaLR(lr, fn("1 / (1 + step)"))
+    closed = [
+        [LinearLR(lr, 0.1, total_iters=4), per_epoch(StepLR(lr, 2), 5)],
+        [per_epoch(StepLR(lr, 2), 5), LinearLR(lr, 0.1, total_iters=4)],
+        [warm, per_epoch(cosine, 5)],
+        [per_epoch(cosine, 3), warm, decay],
+        [decay, per_epoch(CosineAnnealingWarmRestarts(lr, 3, 2), 4), warm],
+        [warm, per_epoch(inverse, 6)],
+        [inverse, per_epoch(decay, 6)],
+        [decay, per_update(cosine, 3)],
+        [warm, delay(decay, 9)],
+        [decay, delay(inverse, 9)],
+        [warm, skip(decay, 4)],
+        [warm, per_epoch(SequentialLR([ConstantLR(lr, 0.5, 2), decay], [4]), 5)],
+        [warm, per_epoch(ChainedScheduler([StepLR(lr, 2), decay]), 5)],
+        [warm, per_epoch(CyclicLR(0.01, lr, 3), 2)],
+    ]
+    tables = [
+        [warm, per_epoch(floored, 5)],
+        [per_epoch(floored, 5), warm],
+        [per_epoch(SWALR(lr, 0.02, 4), 5), warm],
+        [warm, per_epoch(MultiplicativeLR(lr, fn("0.9 + step / 99"), total_steps=99), 6)],
+    ]
+    return [
+        *[Case(ChainedScheduler(parts), steps) for parts in closed],
+        *[Case(ChainedScheduler(parts, total_steps=steps), steps) for parts in tables],
+        long(
+            ChainedScheduler(
+                [LinearLR(lr, 0.01, 1.0, 5000), per_epoch(CosineAnnealingLR(lr, 100), 1000)]
+            )
+        ),
+    ]
+
+
 def _horizons() -> list[Case]:
     """100,000 steps of each scheduler."""
     lr, e = 0.1, ExponentialLR(0.1, 0.99995)
@@ -401,11 +448,17 @@ def make(case: Case) -> Trace:
     return step_through(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
 
 
+def _file(schedule: Any) -> str:
+    """The file of a schedule's trace: that of its scheduler."""
+    member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
+    mapped = any(isinstance(part, Mapped) for part in getattr(member, "schedulers", ()))
+    return "TwoClocks" if mapped else type(member).__name__
+
+
 def main() -> None:
     files = defaultdict(list)
     for case in cases():
-        member = case.schedule[0] if isinstance(case.schedule, ParamGroups) else case.schedule
-        files[type(member).__name__].append(make(case))
+        files[_file(case.schedule)].append(make(case))
     SHIPPED.mkdir(exist_ok=True)
     for name, traces in sorted(files.items()):
         if any(trace.torch != TORCH for trace in traces):

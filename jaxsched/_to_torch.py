@@ -16,6 +16,7 @@ import numpy as np
 from . import _numbers as xp
 from ._compose import ChainedScheduler, SequentialLR, singles
 from ._cosine import SWALR
+from ._count_map import CountMap
 from ._counts import Mapped
 from ._cycles import CyclicLR, OneCycleLR
 from ._expression import Expression
@@ -159,7 +160,35 @@ def build(schedule, optimizer) -> Any:
         group.pop("initial_lr", None)
         for name, value in _group_values(member).items():
             set_value(group, name, value)
-    return _build(members, optimizer)
+    at_several_counts = any(
+        isinstance(part, Mapped) for part in getattr(members[0], "schedulers", ())
+    )
+    return Loop(members[0].schedulers, optimizer) if at_several_counts else _build(members, optimizer)
+
+
+class Loop:
+    """A training loop that steps the parts of a chain at counts of their own, as a scheduler."""
+
+    def __init__(self, parts: Sequence[Any], optimizer: Any):
+        self.optimizer, self.count = optimizer, 0
+        self.parts = [
+            (_build([part.schedule], optimizer), part.count_map)
+            if isinstance(part, Mapped)
+            else (_build([part], optimizer), CountMap())
+            for part in parts
+        ]
+        for scheduler, count_map in self.parts:
+            _step(scheduler, count_map(0))
+
+    def step(self) -> None:
+        self.count += 1
+        for scheduler, count_map in self.parts:
+            _step(scheduler, count_map(self.count) - count_map(self.count - 1))
+
+
+def _step(scheduler: Any, number: int) -> None:
+    for _ in range(number):
+        scheduler.step()
 
 
 def set_value(group: dict[str, Any], name: str, value: Any) -> None:
@@ -281,6 +310,8 @@ def torch_call(schedule) -> str:
 def _torch_call(members: Sequence) -> str:
     first = members[0]
     name = type(first).__name__
+    if isinstance(first, Mapped):
+        return repr(first).replace(repr(first.schedule), _torch_call([m.schedule for m in members]))
     if isinstance(first, COMPOSITES):
         columns = zip(*[member.schedulers for member in members], strict=True)
         parts = f"[{', '.join(map(_torch_call, columns))}]"

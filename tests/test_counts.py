@@ -46,26 +46,15 @@ def test_alone_it_is_the_schedule_at_another_count(name, held):
 def loop(parts, num_steps):
     """The rates and momenta of a PyTorch loop that steps each part at its own counts."""
     torch = pytest.importorskip("torch")
-    from jaxsched._to_torch import _build
+    from jaxsched._to_torch import Loop
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=LR, momentum=0.5)
-    live, rows = [], []
-    for part in parts:
-        mapped = hasattr(part, "count_map")
-        scheduler = _build([part.schedule if mapped else part], optimizer)
-        live.append((scheduler, part.count_map if mapped else lambda count: count))
-        step(scheduler, live[-1][1](0))
+    live, rows = Loop(parts, optimizer), []
     for count in range(num_steps):
         if count:
-            for scheduler, inner in live:
-                step(scheduler, inner(count) - inner(count - 1))
+            live.step()
         rows.append([optimizer.param_groups[0][key] for key in ("lr", "momentum")])
     return np.array(rows).T
-
-
-def step(scheduler, number):
-    for _ in range(number):
-        scheduler.step()
 
 
 CHAINS = {
