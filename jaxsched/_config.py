@@ -102,7 +102,7 @@ def _build(config: Any) -> Any:
 
 
 def _name(cls: type) -> str:
-    ours = cls.__module__.split(".")[0] == __package__
+    ours = cls.__module__.split(".")[0] == "jaxsched"
     return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
 
 

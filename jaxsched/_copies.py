@@ -264,7 +264,7 @@ class _Place(NamedTuple):
 
 def _places(things: Iterable[Any]) -> Iterator[_Place]:
     for cls in {cls for thing in things for cls in type(thing).__mro__}:
-        if cls.__module__.split(".")[0] in ("torch", "builtins", __package__):
+        if cls.__module__.split(".")[0] in ("torch", "builtins", "jaxsched"):
             continue
         owners: list[tuple[Any, list[str]]] = [
             (cls, [name for name in vars(cls) if not name.startswith("__")])

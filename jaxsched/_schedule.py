@@ -268,7 +268,7 @@ def _traceable(curve):
 
 def is_ours(cls: type) -> bool:
     """Whether a class is jaxsched's own."""
-    return cls.__module__.startswith(f"{__package__}.")
+    return cls.__module__.startswith("jaxsched.")
 
 
 def no_number(self: Schedule, *_: Any) -> NoReturn:
@@ -313,7 +313,7 @@ def warn(message: str) -> None:
 def caller_level() -> int:
     """The `stacklevel` of the first frame that is neither ours nor a generated `__init__`."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("jaxsched."):
         frame, level = frame.f_back, level + 1
     return level
 
