@@ -10,7 +10,7 @@ from . import _protocol
 from ._count_map import CountMap
 from ._param_groups import ParamGroups
 from ._schedule import Derived, Schedule
-from ._value import Int, as_count, static
+from ._value import Int, as_count, evolve, static
 
 
 def _is_int(number: Any) -> bool:
@@ -59,7 +59,7 @@ class Mapped(Derived):
         plan, stand_in = self.schedule.plan()
         if stand_in is self.schedule:
             return plan, self
-        return plan, type(self)(stand_in, self._number()[1])
+        return plan, evolve(self, schedule=stand_in)
 
     def rate(self, count, plan):
         return self.schedule.rate(self.count_map(count), plan)

@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from . import _numbers as xp
 from . import _phases, _protocol
@@ -199,16 +201,14 @@ class Schedule(Value):
 
     # --- evaluation ---
 
-    def plan(self) -> "tuple[tuple, Schedule]":
+    def plan(self) -> "tuple[tuple, Schedule | Lookup]":
         """How to evaluate each phase, and on what: chosen once, where numbers are known."""
         phases = _protocol.play(self)
         plan = tuple(map(_phases.choose, phases))
         horizon = self.horizon()
         numbers_known = all(map(known, jax.tree.leaves(self)))
         if horizon is not None and _phases.by_steps in plan and numbers_known:
-            from ._table import Table
-
-            return Table(_phases.replay(self, horizon)).plan()
+            return (), Lookup(_phases.replay(self, horizon))
         return plan, self
 
     def rate(self, count, plan: tuple):
@@ -316,6 +316,15 @@ def caller_level() -> int:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("jaxsched."):
         frame, level = frame.f_back, level + 1
     return level
+
+
+class Lookup(Value):
+    """Rates by count, in place of a schedule that has no closed form."""
+
+    rates: np.ndarray
+
+    def rate(self, count, plan: tuple):
+        return jnp.asarray(self.rates)[jnp.clip(count, 0, len(self.rates) - 1)]
 
 
 class Derived(Schedule):

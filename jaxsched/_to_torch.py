@@ -160,10 +160,9 @@ def build(schedule, optimizer) -> Any:
         group.pop("initial_lr", None)
         for name, value in _group_values(member).items():
             set_value(group, name, value)
-    at_several_counts = any(
-        isinstance(part, Mapped) for part in getattr(members[0], "schedulers", ())
-    )
-    return Loop(members[0].schedulers, optimizer) if at_several_counts else _build(members, optimizer)
+    if any(isinstance(part, Mapped) for part in getattr(members[0], "schedulers", ())):
+        return Loop(members[0].schedulers, optimizer)
+    return _build(members, optimizer)
 
 
 class Loop:
