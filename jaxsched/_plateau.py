@@ -11,7 +11,7 @@ import numpy as np
 from . import _numbers as xp
 from ._exact import evaluate, settled
 from ._flows import Averaged, Held, HeldState, PlateauState, checked, scalar, tick
-from ._schedule import Lookup, Schedule
+from ._schedule import Schedule
 from ._value import Float, Int, Value, evolve, known, static
 
 
@@ -279,7 +279,7 @@ def _reduced(lr, plan: tuple, count, factor, min_lr):
     return _Reduced(rate, factor, jnp.minimum(min_lr, rate)).curve  # Reductions never raise it.
 
 
-def _planned(schedule: Schedule) -> tuple[tuple, Schedule | Lookup]:
+def _planned(schedule: Schedule) -> tuple[tuple, Schedule]:
     """`schedule.plan()`, asked for once: to tabulate takes a while."""
     if "_planned" not in schedule.__dict__:
         object.__setattr__(schedule, "_planned", schedule.plan())

@@ -201,7 +201,7 @@ class Schedule(Value):
 
     # --- evaluation ---
 
-    def plan(self) -> "tuple[tuple, Schedule | Lookup]":
+    def plan(self) -> "tuple[tuple, Schedule]":
         """How to evaluate each phase, and on what: chosen once, where numbers are known."""
         phases = _protocol.play(self)
         plan = tuple(map(_phases.choose, phases))
@@ -318,12 +318,15 @@ def caller_level() -> int:
     return level
 
 
-class Lookup(Value):
+class Lookup(Schedule):
     """Rates by count, in place of a schedule that has no closed form."""
 
     rates: np.ndarray
 
-    def rate(self, count, plan: tuple):
+    def plan(self):
+        return (), self
+
+    def rate(self, count, plan):
         return jnp.asarray(self.rates)[jnp.clip(count, 0, len(self.rates) - 1)]
 
 

@@ -18,7 +18,7 @@ from . import _numbers as xp
 from ._compose import ChainedScheduler, SequentialLR
 from ._exact import wide
 from ._phases import by_steps
-from ._schedule import Lookup, Schedule
+from ._schedule import Schedule
 from ._value import concrete, evolve, static
 
 
@@ -113,7 +113,7 @@ class _Schedules(tuple):
         return _Family(treedef, plan, columns, np.isin(np.arange(len(self)), numbers), slots)
 
 
-def _form(schedule: Schedule) -> tuple[Schedule | Lookup, tuple]:
+def _form(schedule: Schedule) -> tuple[Schedule, tuple]:
     """What to evaluate for a schedule, and how."""
     plan, stand_in = schedule.plan()
     if isinstance(stand_in, SequentialLR) and by_steps not in plan:
