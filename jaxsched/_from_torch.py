@@ -19,10 +19,20 @@ import jax
 from . import _numbers as xp
 from . import _phases, _protocol
 from ._compose import ChainedScheduler, SequentialLR, singles
-from ._cosine import CosineAnnealingLR
+from ._cosine import SWALR, CosineAnnealingLR
 from ._counts import skip
 from ._cycles import CyclicLR, OneCycleLR
-from ._held import Held, Unreadable, arguments, base_of, built_at, look, shortest, steps_done
+from ._held import (
+    Held,
+    Unreadable,
+    arguments,
+    base_of,
+    built_at,
+    check_cycles,
+    look,
+    shortest,
+    steps_done,
+)
 from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
 from ._schedule import caller_level, without_warnings
@@ -180,6 +190,7 @@ def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> A
     """The schedule of all parameter groups."""
     number = len(groups)
     for leaf in held.leaves():
+        check_cycles(leaf)
         if leaf.state.get("default_min_lr") is not None:
             continue  # A plateau takes new groups in.
         known = len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
@@ -193,6 +204,9 @@ def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
     """What the schedules seem to be, unchecked."""
     readers = [_Group(held, group, i, None) for i, group in enumerate(groups)]
     return ParamGroups([reader.plain() for reader in readers])
+
+
+_MOST_STEPS = 10**7  # A loop over more takes minutes.
 
 
 class _Group:
@@ -216,6 +230,11 @@ class _Group:
                 "`from_torch(total_steps=...)` must be more than the steps done,"
                 f" {count}, got {self.total_steps}."
             )
+        if count > _MOST_STEPS and self._loops():
+            raise Unreadable(
+                f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed form,"
+                f" as every step is gone through, got {count}"
+            )
         found = next((s for s in self._guesses(count) if self._fits(s, count)), None)
         if found is not None and found is self.backwards and count:
             self._warn(found)
@@ -231,6 +250,10 @@ class _Group:
                 return dataclasses.replace(found, total_steps=self.total_steps)
             found.warn_if_replayed()
         return found
+
+    def _loops(self) -> bool:
+        plain = self.plain()
+        return plain.horizon() is None and _phases.by_steps in plain.plan()[0]
 
     def plain(self) -> Any:
         """A schedule that began at the initial rate, its parts built in the order listed."""
@@ -277,6 +300,7 @@ class _Group:
         parts = _protocol.parts_at(schedule, int(count))
         for part, leaf in zip(parts, self.held.leaves(), strict=True):
             there = part.schedule.own_clock or part.clock == leaf.state["last_epoch"]
+            there = part.clock == leaf.state["_step_count"] - 1 if leaf.cls is SWALR else there
             base = getattr(part.schedule, "base", None)
             if not there or not (
                 base is None or math.isclose(base, base_of(leaf, self.index), rel_tol=1e-12)
@@ -299,6 +323,8 @@ class _Group:
         try:
             with without_warnings():  # There may be a better one.
                 return self._node(held, lr, own_base, table)
+        except Unreadable:
+            raise
         except (TypeError, ValueError, ArithmeticError) as error:
             raise Unreadable(f"is not possible here: {error}".rstrip(".")) from error
 
