@@ -266,10 +266,10 @@ def check_cycles(leaf: Held) -> None:
         )
 
 
-def in_step(state: dict[str, Any], now: int) -> bool:
+def in_step(state: dict[str, Any], now: int, from_start: bool = False) -> bool:
     """Whether the cycle of a CosineAnnealingWarmRestarts is that of a `last_epoch` of `now`."""
     first, growth, current, length = _cycles(state)
-    begun = _restarts_built_at(now, first, growth, current, length) + 1
+    begun = 0 if from_start else _restarts_built_at(now, first, growth, current, length) + 1
     if begun == 0:
         return plain(state["T_cur"]) >= 0 and _cycle(first, growth, now) == (current, length)
     whole_steps = plain(state["T_cur"]) == current

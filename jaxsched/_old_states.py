@@ -57,9 +57,9 @@ def own_function(state: Mapping[str, Any]) -> Callable | None:
 def modern(cls: type, state: Mapping[str, Any], alone: bool) -> dict[str, Any]:
     """The dict, which has passed the schema, in today's keys; `alone` is one of no composition."""
     new = dict(state)
-    if "last_epoch" in new:
-        # PyTorch 1.1 did not count its steps: they are those since the construction at -1.
-        new.setdefault("_step_count", whole(plain(new["last_epoch"])) + 1)
+    # PyTorch 1.1 did not count its steps: they are those since the construction at -1.
+    new["last_epoch"] = whole(plain(new["last_epoch"]))
+    new["_step_count"] = whole(plain(new.get("_step_count", new["last_epoch"] + 1)))
     if cls is MultiStepLR:
         new["milestones"] = _counter(new["milestones"])
     if cls is SWALR:
@@ -77,10 +77,10 @@ def modern(cls: type, state: Mapping[str, Any], alone: bool) -> dict[str, Any]:
 
 def _late(state: dict[str, Any]) -> dict[str, Any]:
     """What a cycle that PyTorch 1.1 began would hold, had it not begun one step late."""
-    now = whole(plain(state["last_epoch"]))
-    if now == 0 and plain(state["T_cur"]) == -1 and plain(state["T_i"]) == plain(state["T_0"]):
-        return {"T_cur": 0, LATE: True}
-    if now > 0 and not in_step(state, now) and in_step(state, now - 1):
+    now = state["last_epoch"]
+    if now == 0 and plain(state["T_cur"]) == -1:
+        return {"T_cur": 0, LATE: True} if in_step(state | {"T_cur": 0}, 0) else {}
+    if now > 0 and not in_step(state, now) and in_step(state, now - 1, from_start=True):
         return {"last_epoch": now - 1, LATE: True}
     return {}
 

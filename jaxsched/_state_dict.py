@@ -164,18 +164,18 @@ class _Functions:
             )
 
     def check(self) -> None:
-        if self.missing:
-            names = ", ".join(f"`{name}=`" for name in self.missing)
-            raise ValueError(
-                "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
-                f" {names}, the Python function that the scheduler was built with."
-            )
         if unused := self.given.keys() - self.used:
             places = ", ".join(f"`{name}`" for name in self.places)
             raise TypeError(
                 f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler:"
                 " besides `cls_or_name`, `state_dict`, `optimizer_state_dict` and `total_steps` it"
                 f" takes {places or 'no Python function'}."
+            )
+        if self.missing:
+            names = ", ".join(f"`{name}=`" for name in self.missing)
+            raise ValueError(
+                "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
+                f" {names}, the Python function that the scheduler was built with."
             )
 
 

@@ -16,7 +16,7 @@ from ._plateau import ReduceLROnPlateau
 from ._schedulers import COMPOSITES
 
 _MOST = 2**31  # Counts are int32 in JAX.
-_MOST_MILESTONES = 100_000  # A MultiStepLR has a list of them.
+_MOST_MILESTONES = 4096  # Each is a number of its own in the schedule, and takes a millisecond.
 
 
 class Kind(NamedTuple):
@@ -70,6 +70,10 @@ def _numbers(value: Any, state: Mapping) -> bool:
         return False
     bases = state.get("base_lrs", value)
     return not isinstance(bases, list | tuple) or len(bases) == len(value)
+
+
+def _initial(value: Any, state: Mapping) -> bool:
+    return _numbers(value, {}) and all(plain(rate) >= 0 for rate in value)
 
 
 def _floors(value: Any, state: Mapping) -> bool:
@@ -167,9 +171,10 @@ _ANY = _number("a number", -math.inf, math.inf)
 _COUNT = _number("a count", 0, _MOST, whole=True)
 _POSITIVE = _number("a positive count", 1, _MOST, whole=True)
 _LENGTH = _number("a number of steps", -_MOST, math.inf)
-_CURRENT = _number("a count of steps done", -64, _MOST)
+_CURRENT = _number("a whole count of steps done", -64, _MOST, whole=True)
 _FLAG = Kind("True or False", _flag)
 _RATES = Kind("a list of finite numbers, as long as `base_lrs`,", _numbers)
+_INITIAL = Kind("a list of finite numbers from 0 up, one for each parameter group,", _initial)
 _MODES = _one_of("min", "max")
 _ANNEALING = Kind(
     "PyTorch's own annealing function, whose name says cos or linear,", _strategy, optional=True
@@ -178,7 +183,7 @@ _UNREAD = Kind("anything", lambda *_: True, optional=True)
 
 _SHOWN = {"_last_lr": _RATES._replace(optional=True), "verbose": _UNREAD}
 _BASE = _SHOWN | {
-    "base_lrs": _RATES, "last_epoch": _CURRENT, "_step_count": _COUNT._replace(optional=True),
+    "base_lrs": _INITIAL, "last_epoch": _CURRENT, "_step_count": _POSITIVE._replace(optional=True),
     "_get_lr_called_within_step": _UNREAD, "_is_initial": _UNREAD,
 }  # fmt: skip
 _OF_FUNCTIONS = _BASE | {
@@ -212,10 +217,12 @@ SCHEMA: dict[type, dict[str, Kind]] = {
     | {
         "T_0": _POSITIVE, "T_mult": _POSITIVE, "T_i": _POSITIVE, "eta_min": _FINITE,
         "T_cur": _number("a number of steps done in this cycle", -64, _MOST),
+        "_step_count": _COUNT._replace(optional=True),  # It did not count before PyTorch 1.13.
     },
     CyclicLR: _BASE
     | _MOMENTUMS
     | {
+        "base_lrs": _RATES,
         "max_lrs": _RATES, "mode": Kind("a string", lambda value, _: isinstance(value, str)),
         "total_size": _number("a positive number of steps", 5e-324, _MOST),
         "step_ratio": _number("a number between 0 and 1", 0, 1), "gamma": _FINITE,
@@ -226,6 +233,7 @@ SCHEMA: dict[type, dict[str, Kind]] = {
     OneCycleLR: _BASE
     | _MOMENTUMS
     | {
+        "base_lrs": _RATES,
         "total_steps": _POSITIVE,
         "_schedule_phases": Kind(
             "the 2 or 3 phases that PyTorch makes, the last of which has its `end_step` at"
@@ -252,7 +260,7 @@ SCHEMA: dict[type, dict[str, Kind]] = {
         "threshold": _ANY, "threshold_mode": _one_of("rel", "abs"), "best": _ANY,
         "min_lrs": Kind("a list of finite numbers, one for each parameter group", _floors),
         "num_bad_epochs": _COUNT, "cooldown_counter": _number("a number", -_MOST, _MOST),
-        "last_epoch": _CURRENT, "mode_worse": _UNREAD, "is_better": _UNREAD,
+        "last_epoch": _number("a count of steps done", -64, _MOST), "mode_worse": _UNREAD, "is_better": _UNREAD,
         "default_min_lr": Kind(
             "a number or None", lambda value, _: value is None or is_finite(value), True
         ),
