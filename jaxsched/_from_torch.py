@@ -190,7 +190,7 @@ def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> A
     """The schedule of all parameter groups."""
     number = len(groups)
     for leaf in held.leaves():
-        check_cycles(leaf)
+        check_cycles(leaf, alone=leaf is held)
         if leaf.state.get("default_min_lr") is not None:
             continue  # A plateau takes new groups in.
         known = len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
@@ -206,7 +206,8 @@ def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
     return ParamGroups([reader.plain() for reader in readers])
 
 
-_MOST_STEPS = 10**7  # A loop over more takes minutes.
+_MOST_STEPS = 10**7  # of a compiled loop
+_MOST_CALLS = 100_000  # of a Python function
 
 
 class _Group:
@@ -230,11 +231,7 @@ class _Group:
                 "`from_torch(total_steps=...)` must be more than the steps done,"
                 f" {count}, got {self.total_steps}."
             )
-        if count > _MOST_STEPS and self._loops():
-            raise Unreadable(
-                f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed form,"
-                f" as every step is gone through, got {count}"
-            )
+        self._check_cost(count)
         found = next((s for s in self._guesses(count) if self._fits(s, count)), None)
         if found is not None and found is self.backwards and count:
             self._warn(found)
@@ -251,9 +248,23 @@ class _Group:
             found.warn_if_replayed()
         return found
 
-    def _loops(self) -> bool:
-        plain = self.plain()
-        return plain.horizon() is None and _phases.by_steps in plain.plan()[0]
+    def _check_cost(self, count: Any) -> None:
+        """Raises where a loop or the calls of a Python function would take minutes."""
+        if count > _MOST_STEPS:
+            plain = self.plain()
+            if plain.horizon() is None and _phases.by_steps in plain.plan()[0]:
+                raise Unreadable(
+                    f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed"
+                    f" form, as every step is gone through, got {count}"
+                )
+        if self.total_steps is None or not self.of_functions:
+            return
+        begun = max(built_at(leaf) for leaf in self.held.leaves())
+        if begun > _MOST_CALLS:
+            raise Unreadable(
+                f"must hold a `last_epoch` at most {_MOST_CALLS} above `_step_count`, to be"
+                f" tabulated with `total_steps`, got {begun}"
+            )
 
     def plain(self) -> Any:
         """A schedule that began at the initial rate, its parts built in the order listed."""

@@ -253,11 +253,15 @@ def _cycle(first: int, growth: int, now: int) -> tuple[int, int]:
     return current, length
 
 
-def check_cycles(leaf: Held) -> None:
-    """Raises where a CosineAnnealingWarmRestarts goes on otherwise than its `last_epoch` says."""
+def check_cycles(leaf: Held, alone: bool) -> None:
+    """Raises where a CosineAnnealingWarmRestarts goes on otherwise than its `last_epoch` says.
+
+    Only one that is `alone`, part of no composition, can be at a fractional epoch.
+    """
     if leaf.cls is not CosineAnnealingWarmRestarts or _now(leaf) < 0:
         return  # The first step of a part sets its cycle.
-    if not in_step(leaf.state, _now(leaf)):
+    broken = not alone and plain(leaf.state["T_cur"]) % 1 != 0
+    if broken or not in_step(leaf.state, _now(leaf)):
         first, growth, _, _ = _cycles(leaf.state)
         raise Unreadable(
             f"must hold `T_cur` and `T_i` as they are at a `last_epoch` of {_now(leaf)} with"

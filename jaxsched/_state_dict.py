@@ -120,6 +120,14 @@ def from_torch_state_dict(
         if any(leaf.cls is CyclicLR for leaf in held.leaves()):
             hint += " A `scale_fn` that a CyclicLR had must be passed, too."
         raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
+    except ValueError as error:
+        text = str(error).replace("`from_torch(", "`from_torch_state_dict(")
+        if text.startswith("Tried to step"):
+            text = (
+                "`from_torch_state_dict(state_dict=...)` must hold a `last_epoch` that the"
+                f" scheduler reaches, got one past its end. {text}"
+            )
+        raise ValueError(text) from None
     return delay(schedule, 1) if held.state.get(_old_states.LATE) else schedule
 
 
@@ -129,6 +137,7 @@ class _Functions:
     def __init__(self, given: dict[str, Any]):
         self.given, self.used, self.missing = given, set[str](), list[str]()
         self.parts = 0
+        self.notes = list[str]()
         self.places = list[str]()  # of all functions that there could be
 
     def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
@@ -176,6 +185,7 @@ class _Functions:
             raise ValueError(
                 "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
                 f" {names}, the Python function that the scheduler was built with."
+                f"{''.join(self.notes)}"
             )
 
 
@@ -241,6 +251,11 @@ def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Hel
 def _completed(cls: type, state_dict: Mapping, given: _Functions, place: str) -> dict[str, Any]:
     """The attributes of a single scheduler as they are today, with its functions."""
     state = _old_states.modern(cls, state_dict, alone=not place)
+    if not place and state["last_epoch"] < 0 and cls is not ReduceLROnPlateau:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold a count from 0 up as `last_epoch`,"
+            f" got {state['last_epoch']}."
+        )
     if cls in OF_FUNCTIONS:
         saved = state["lr_lambdas"]
         state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
@@ -315,6 +330,11 @@ def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable 
     passed = bool({f"{place}scale_fn", "scale_fn"} & given.given.keys())
     if not passed and (callable(saved) or not told):
         return saved
+    if not passed:
+        given.notes.append(
+            f" (It had its own, as PyTorch has none for `mode` {state['mode']!r} with `scale_mode`"
+            f" {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
+        )
     taken = given.take(place, "scale_fn", 1, [None if callable(saved) else saved])
     return None if taken is None else taken[0]
 

@@ -15,8 +15,8 @@ from ._old_states import levels_of, strategy
 from ._plateau import ReduceLROnPlateau
 from ._schedulers import COMPOSITES
 
-_MOST = 2**31  # Counts are int32 in JAX.
-_MOST_MILESTONES = 4096  # Each is a number of its own in the schedule, and takes a millisecond.
+_MOST = 2**31 - 1  # Counts are int32 in JAX.
+_MOST_MILESTONES = 1024  # Each is a number of its own in the schedule, and takes a millisecond.
 
 
 class Kind(NamedTuple):
@@ -135,6 +135,17 @@ def _phases(value: Any, state: Mapping) -> bool:
     return -1 <= first <= total - 1 == last and middle in ([], [2 * first])
 
 
+def _not_over(value: Any, state: Mapping) -> bool:
+    """Whether PyTorch's OneCycleLR can stand there: its last phase may have no length."""
+    now, total = as_number(value), as_number(state.get("total_steps"))
+    if not _CURRENT.holds(value, state) or now is None or total is None:
+        return _CURRENT.holds(value, state)
+    phases = state.get("_schedule_phases")
+    if isinstance(phases, list | tuple) and _phases(phases, state):
+        total -= plain(phases[-2]["end_step"]) == total - 1
+    return now <= total
+
+
 def _way_up(value: Any, state: Mapping) -> bool:
     up, total = as_number(value), as_number(state.get("total_steps"))
     return up is not None and (total is None or -1 <= up <= total - 1)
@@ -184,7 +195,9 @@ _UNREAD = Kind("anything", lambda *_: True, optional=True)
 _SHOWN = {"_last_lr": _RATES._replace(optional=True), "verbose": _UNREAD}
 _BASE = _SHOWN | {
     "base_lrs": _INITIAL, "last_epoch": _CURRENT, "_step_count": _POSITIVE._replace(optional=True),
-    "_get_lr_called_within_step": _UNREAD, "_is_initial": _UNREAD,
+    "_get_lr_called_within_step": _UNREAD,
+    # With True some of PyTorch's schedulers would never step.
+    "_is_initial": Kind("False", lambda value, _: _flag(value, {}) and not value, optional=True),
 }  # fmt: skip
 _OF_FUNCTIONS = _BASE | {
     "lr_lambdas": Kind("a list of dicts or None, one for each parameter group", _functions)
@@ -225,7 +238,7 @@ SCHEMA: dict[type, dict[str, Kind]] = {
         "base_lrs": _RATES,
         "max_lrs": _RATES, "mode": Kind("a string", lambda value, _: isinstance(value, str)),
         "total_size": _number("a positive number of steps", 5e-324, _MOST),
-        "step_ratio": _number("a number between 0 and 1", 0, 1), "gamma": _FINITE,
+        "step_ratio": _number("a number above 0 and at most 1", 5e-324, 1), "gamma": _FINITE,
         "scale_mode": _one_of("cycle", "iterations"),
         "scale_fn": _UNREAD, "_scale_fn_ref": _UNREAD,
         "_scale_fn_custom": Kind("a dict, a function (up to 2.1) or None", _function, True),
@@ -233,8 +246,8 @@ SCHEMA: dict[type, dict[str, Kind]] = {
     OneCycleLR: _BASE
     | _MOMENTUMS
     | {
-        "base_lrs": _RATES,
-        "total_steps": _POSITIVE,
+        "base_lrs": _RATES, "total_steps": _POSITIVE,
+        "last_epoch": Kind("a whole count of steps done, up to `total_steps`,", _not_over),
         "_schedule_phases": Kind(
             "the 2 or 3 phases that PyTorch makes, the last of which has its `end_step` at"
             " total_steps - 1, and of three the middle one at twice the first,",
@@ -260,7 +273,8 @@ SCHEMA: dict[type, dict[str, Kind]] = {
         "threshold": _ANY, "threshold_mode": _one_of("rel", "abs"), "best": _ANY,
         "min_lrs": Kind("a list of finite numbers, one for each parameter group", _floors),
         "num_bad_epochs": _COUNT, "cooldown_counter": _number("a number", -_MOST, _MOST),
-        "last_epoch": _number("a count of steps done", -64, _MOST), "mode_worse": _UNREAD, "is_better": _UNREAD,
+        "last_epoch": _number("a count of steps done", -64, _MOST), "mode_worse": _UNREAD,
+        "is_better": _UNREAD,
         "default_min_lr": Kind(
             "a number or None", lambda value, _: value is None or is_finite(value), True
         ),
@@ -271,7 +285,7 @@ SCHEMA: dict[type, dict[str, Kind]] = {
     SequentialLR: _BASE
     | dict.fromkeys(("base_lrs", "_step_count"), _UNREAD)
     | {
-        "_milestones": Kind("a list of counts, one fewer than there are schedulers", _counts),
+        "_milestones": Kind("a list of counts, one fewer than there are `_schedulers`,", _counts),
         "_schedulers": Kind("a list of state dicts", _dicts),
     },
 }  # fmt: skip
