@@ -32,6 +32,7 @@ from ._held import (
     look,
     shortest,
     steps_done,
+    with_floors,
 )
 from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
@@ -189,10 +190,9 @@ def require_total_steps(name: str, total_steps: Any) -> None:
 def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
     """The schedule of all parameter groups."""
     number = len(groups)
+    held = with_floors(held, number)
     for leaf in held.leaves():
         check_cycles(leaf, alone=leaf is held)
-        if leaf.state.get("default_min_lr") is not None:
-            continue  # A plateau takes new groups in.
         known = len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
         if known != number:
             raise Unreadable(f"is for {known} parameter groups, and the optimizer has {number}")
@@ -202,6 +202,7 @@ def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> A
 
 def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
     """What the schedules seem to be, unchecked."""
+    held = with_floors(held, len(groups))
     readers = [_Group(held, group, i, None) for i, group in enumerate(groups)]
     return ParamGroups([reader.plain() for reader in readers])
 

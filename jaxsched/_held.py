@@ -123,7 +123,7 @@ def _plateau(state: dict[str, Any], index: int) -> dict[str, Any]:
     best, floors = plain(state["best"]), state["min_lrs"]
     worst = np.inf if state["mode"] == "min" else -np.inf
     return {
-        "min_lr": plain(floors[index] if index < len(floors) else state["default_min_lr"]),
+        "min_lr": plain(floors[index]),
         "best": None if best == worst else best,
         "num_bad_epochs": state["num_bad_epochs"] or None,
         "cooldown_counter": _whole_pause(state["cooldown_counter"]) or None,
@@ -190,6 +190,16 @@ def _factor(above: float, below: float, default: float) -> float:
     if below == 0 or not math.isfinite(above / below):
         return most if below >= 0 else -most  # It was infinite; this leaves 0 all the same.
     return shortest(above / below, lambda x: above / x == below)
+
+
+def with_floors(held: Held, number: int) -> Held:
+    """A plateau with the floors of `number` groups: PyTorch forgets all if one has come or gone."""
+    default = held.state.get("default_min_lr")
+    if held.cls is not ReduceLROnPlateau or default is None:
+        return held
+    floors = held.state["min_lrs"]
+    floors = floors if len(floors) == number else [default] * number
+    return held._replace(state=held.state | {"min_lrs": floors})
 
 
 # --- where it stands ---

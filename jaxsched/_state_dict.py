@@ -117,6 +117,8 @@ def from_torch_state_dict(
         if "do not explain" in str(reason):
             rate = "`_last_lr`" if optimizer_state_dict is None else "the optimizer's `lr`"
             hint = f" One of {rate}, `base_lrs`, `last_epoch` and `_step_count` belies the others."
+        if "must agree on `initial_lr`" in str(reason):
+            hint = " It is what each has as `base_lrs`."
         if any(leaf.cls is CyclicLR for leaf in held.leaves()):
             hint += " A `scale_fn` that a CyclicLR had must be passed, too."
         raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
@@ -287,9 +289,18 @@ def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
     if cls is None:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
-            f" with {sorted(map(str, state))}."
+            f" with {sorted(map(str, state))}{_nearly(state)}."
         )
     return _lambda_or_multiplicative(state, given, place) if cls is LambdaLR else cls
+
+
+def _nearly(state: Mapping[str, Any]) -> str:
+    """Which class's dict it would be with a single key more."""
+    for cls, keys in _KEYS.items():
+        lacking = [key for key in keys if key not in state]
+        if len(lacking) == 1 and not _state_schema.unknown(cls, state):
+            return f" (that of a {cls.__name__} has `{lacking[0]}`, too)"
+    return ""
 
 
 def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:

@@ -132,7 +132,8 @@ def _phases(value: Any, state: Mapping) -> bool:
     total = as_number(state.get("total_steps"))
     if total is None:
         return True  # which is refused for itself
-    return -1 <= first <= total - 1 == last and middle in ([], [2 * first])
+    has_length = first != 0  # PyTorch would divide by it.
+    return has_length and -1 <= first <= total - 1 == last and middle in ([], [2 * first])
 
 
 def _not_over(value: Any, state: Mapping) -> bool:
@@ -291,12 +292,17 @@ SCHEMA: dict[type, dict[str, Kind]] = {
 }  # fmt: skip
 
 
+def unknown(cls: type, state: Mapping[str, Any]) -> list[str]:
+    """The keys that are none of the class."""
+    return sorted(str(key) for key in state if key not in SCHEMA[cls])
+
+
 def check(cls: type, state: Mapping[str, Any]) -> None:
     """Raises for a key that the class does not have, or a value that the key does not hold."""
-    if unknown := sorted(str(key) for key in state if key not in SCHEMA[cls]):
+    if names := unknown(cls, state):
         raise ValueError(
             f"`from_torch_state_dict(state_dict=...)` must be that of PyTorch's own {cls.__name__},"
-            f" got a subclass's, with {', '.join(f'`{key}`' for key in unknown)}: convert the live"
+            f" got a subclass's, with {', '.join(f'`{name}`' for name in names)}: convert the live"
             " object, with `from_torch(scheduler, total_steps=N)`."
         )
     for key in sorted(SCHEMA[cls], key="base_lrs".__ne__):
