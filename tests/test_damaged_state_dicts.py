@@ -72,6 +72,131 @@ def test_damaged_groups(groups, key):
         js.from_torch_state_dict("StepLR", STEP, {"param_groups": groups})
 
 
+# --- what two keys say, and what would take for ever ---
+
+LONG = {"base_lrs": [0.1], "last_epoch": 2 * 10**9, "_step_count": 2 * 10**9 + 1, "_last_lr": [0.1]}
+WAVE = LONG | {"T_max": 10, "eta_min": 0.01}
+CYCLE = {
+    "base_lrs": [0.01], "last_epoch": 0, "_step_count": 1, "_last_lr": [0.01], "max_lrs": [0.1],
+    "total_size": 6.0, "step_ratio": 0.5, "mode": "triangular", "gamma": 1.0, "scale_mode": "xyz",
+    "cycle_momentum": False, "_scale_fn_custom": None,
+}  # fmt: skip
+
+
+def nested(depth):
+    """The same list of two at every level."""
+    state = {"_schedulers": [{"gamma": 1.0} | LONG], "_last_lr": [0.1]}
+    for _ in range(depth):
+        state = {"_schedulers": [state, state], "_last_lr": [0.1]}
+    return state
+
+
+@pytest.mark.parametrize(
+    "name, state, words",
+    [
+        ("CosineAnnealingWarmRestarts", RESTARTS | {"T_cur": 1}, "must hold `T_cur` and `T_i` as they are at a"),
+        ("CosineAnnealingWarmRestarts", RESTARTS | {"T_i": 6}, "must hold `T_cur` and `T_i` as they are at a"),
+        ("CosineAnnealingWarmRestarts", RESTARTS | {"T_mult": 1, "T_i": 6}, "T_0=3 and T_mult=1, got"),
+        ("CosineAnnealingWarmRestarts", RESTARTS | {"T_cur": -1, "last_epoch": 4}, "`T_cur` and `T_i`"),
+        ("StepLR", STEP | {"last_epoch": 1.5}, "a whole count of steps done as `last_epoch`"),
+        ("StepLR", STEP | {"last_epoch": -1}, "a count from 0 up as `last_epoch`, got -1"),
+        ("StepLR", STEP | {"_is_initial": True}, "must hold False as `_is_initial`"),
+        ("StepLR", STEP | {"base_lrs": [-0.1]}, "from 0 up, one for each parameter group, as `base"),
+        ("CyclicLR", CYCLE, "one of 'cycle', 'iterations' as `scale_mode`, got 'xyz'"),
+        ("MultiStepLR", LONG | {"gamma": 0.5, "milestones": {3: 2 * 10**9}}, "1024 in all .* as `milestones`"),
+        ("ChainedScheduler", {"_schedulers": [WAVE, LONG | {"gamma": 1.0}], "_last_lr": [0.1]}, "at most 10000000 as `last_epoch`"),
+        ("ChainedScheduler", nested(22), "at most 256 state dicts in all its `_schedulers`"),
+    ],
+)  # fmt: skip
+def test_what_pytorch_would_not_go_on_with_or_takes_for_ever(name, state, words):
+    with pytest.raises(ValueError, match=words):
+        js.from_torch_state_dict(name, state)
+
+
+def test_a_function_that_is_called_too_often():
+    state = LONG | {"lr_lambdas": [None]}
+
+    with pytest.raises(ValueError, match="must hold at most 10000000 as `last_epoch`"):
+        js.from_torch_state_dict("MultiplicativeLR", state, lr_lambda=lambda step: 1.0)
+    with pytest.raises(ValueError, match="at most 100000 above `_step_count`"):
+        js.from_torch_state_dict(
+            "MultiplicativeLR", state | {"_step_count": 1}, lr_lambda=abs, total_steps=20
+        )
+    with pytest.raises(ValueError, match="LambdaLR or a MultiplicativeLR"):
+        chain = {"_schedulers": [state], "_last_lr": [0.1]}
+        js.from_torch_state_dict("ChainedScheduler", chain, lr_lambda=lambda step: 1.0)
+
+
+def test_a_keyword_that_there_is_not():
+    words = (
+        r"`from_torch_state_dict\(optax_state_dict=...\)` has no place in this scheduler: besides"
+        " `cls_or_name`, `state_dict`, `optimizer_state_dict` and `total_steps` it takes "
+    )
+    with pytest.raises(TypeError, match=words + "no Python function"):
+        js.from_torch_state_dict("StepLR", STEP, optax_state_dict={"lr": 0.1})
+    with pytest.raises(TypeError, match=words + "`lr_lambda`"):
+        js.from_torch_state_dict("LambdaLR", LONG | {"lr_lambdas": [None]}, optax_state_dict={})
+
+
+def one_cycle(**group):
+    levels = [
+        ("initial_lr", "max_lr", "max_momentum", "base_momentum"),
+        ("max_lr", "min_lr", "base_momentum", "max_momentum"),
+    ]
+    keys = ("start_lr", "end_lr", "start_momentum", "end_momentum")
+    phases = [dict(zip(keys, names, strict=True)) for names in levels]
+    state = STEP | {
+        "last_epoch": 0, "_step_count": 1, "total_steps": 10, "cycle_momentum": False,
+        "_anneal_func_type": "linear",
+        "_schedule_phases": [phases[0] | {"end_step": 2.0}, phases[1] | {"end_step": 9}],
+    }  # fmt: skip
+    state = {key: value for key, value in state.items() if key not in ("step_size", "gamma")}
+    group = {"lr": group["initial_lr"]} | group
+    return state, {"param_groups": [group]}
+
+
+@pytest.mark.parametrize(
+    "initial, top, final",
+    [(0.004, 0.1, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 0.0), (0.2, 0.1, 0.4), (0.004, 0.1, 4e-7)],
+)
+def test_levels_of_a_one_cycle_that_a_division_cannot_give(initial, top, final):
+    """A level of 0 is one that PyTorch divided by infinity for."""
+    state, optimizer = one_cycle(initial_lr=initial, max_lr=top, min_lr=final)
+    schedule = js.from_torch_state_dict("OneCycleLR", state, optimizer)
+
+    expected = np.interp(np.arange(10), [0, 2, 9], [initial, top, final])
+    np.testing.assert_allclose(schedule(np.arange(10)), expected, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "key, levels",
+    [
+        ("max_lr", {"initial_lr": 0.004, "max_lr": 0, "min_lr": 0.0}),
+        ("initial_lr", {"initial_lr": 0, "max_lr": 0.1, "min_lr": 0.1}),
+    ],
+)
+def test_levels_of_a_one_cycle_that_are_none_of_ours(key, levels):
+    state, optimizer = one_cycle(**levels)
+
+    with pytest.raises(ValueError, match=f"must have a `{key}` other than 0 in the optimizer's"):
+        js.from_torch_state_dict("OneCycleLR", state, optimizer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {1: {"end_step": 12}}, {0: {"end_step": 12.0}}, {0: {"end_step": 0}},
+        {0: {"start_lr": "max_lr"}}, {1: {"end_lr": "initial_lr"}}, {1: {"end_momentum": "lr"}},
+    ],
+)  # fmt: skip
+def test_phases_that_are_not_pytorchs(change):
+    state, optimizer = one_cycle(initial_lr=0.004, max_lr=0.1, min_lr=4e-7)
+    phases = [phase | change.get(i, {}) for i, phase in enumerate(state["_schedule_phases"])]
+
+    with pytest.raises(ValueError, match="as `_schedule_phases`"):
+        js.from_torch_state_dict("OneCycleLR", state | {"_schedule_phases": phases}, optimizer)
+
+
 # --- what is accepted goes on as in PyTorch ---
 
 
