@@ -86,8 +86,10 @@ def _late(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def parts(cls: type, state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The dicts of a composition's parts. PyTorch 1.10 and 1.11 let those wait at step 0, not -1,
-    that a SequentialLR has yet to start, which is where they start all the same."""
+    """The dicts of a composition's parts, as they would wait for their turn today.
+
+    PyTorch 1.10 and 1.11 let them wait at step 0, not -1, where they start all the same.
+    """
     dicts = list(state["_schedulers"])
     if cls is SequentialLR:
         begun = bisect.bisect_right(state["_milestones"], state["last_epoch"])
@@ -98,7 +100,8 @@ def parts(cls: type, state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _waits_at_0(part: Mapping[str, Any]) -> bool:
-    return "_schedulers" not in part and part.get("last_epoch") == 0
+    count = part.get("last_epoch")
+    return "_schedulers" not in part and isinstance(count, int) and count == 0
 
 
 def built_in_turn(cls: type, state: Mapping[str, Any]) -> bool:

@@ -65,8 +65,9 @@ def from_torch_state_dict(
       cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR its
         own; what its parts are shows in what they hold, but for LambdaLR and MultiplicativeLR:
         where these cannot be told apart, `["SequentialLR", "LinearLR", "LambdaLR"]` can.
-      state_dict: what the scheduler's `state_dict()` returned, read with `torch.load(...,
-        weights_only=True)` or from plain Python or JSON.
+      state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
+        `torch.load(..., weights_only=True)` or from plain Python or JSON. Keys that only old
+        versions have are known, and the functions that these saved are asked for their names.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
         ReduceLROnPlateau's values.
       total_steps: as in `from_torch`.
@@ -76,11 +77,13 @@ def from_torch_state_dict(
         a `scale_fn` cannot always be seen: pass it.)
 
     Returns:
-      What `from_torch` gives for the live scheduler.
+      What `from_torch` gives for the live scheduler: the rates that PyTorch goes on with from
+      there. (Its 1.1 began the cycles of a CosineAnnealingWarmRestarts one step late, which
+      gives a `jaxsched.delay`.)
 
     Raises:
-      ValueError: for an unknown class, a dict of another one, or one that lacks something: the
-        message names what to pass.
+      ValueError: for an unknown class, a dict of another one, one that lacks something, or one
+        whose keys belie each other: the message names the key, or what to pass.
       TypeError: for a `state_dict` that is none, or functions that are none or have no place.
 
     >>> state_dict = {
