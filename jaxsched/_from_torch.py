@@ -18,10 +18,21 @@ import jax
 from . import _numbers as xp
 from . import _phases, _protocol
 from ._compose import ChainedScheduler, SequentialLR, singles
-from ._cosine import CosineAnnealingLR
+from ._cosine import SWALR, CosineAnnealingLR
 from ._counts import skip
 from ._cycles import CyclicLR, OneCycleLR
-from ._held import Held, Unreadable, arguments, base_of, built_at, look, shortest, steps_done
+from ._held import (
+    Held,
+    Unreadable,
+    arguments,
+    base_of,
+    built_at,
+    check_cycles,
+    look,
+    shortest,
+    steps_done,
+    with_floors,
+)
 from ._param_groups import ParamGroups
 from ._plateau import ReduceLROnPlateau
 from ._schedule import warn, without_warnings
@@ -235,9 +246,9 @@ def as_total_steps(name: str, total_steps: Any) -> int | None:
 def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
     """The schedule of all parameter groups."""
     number = len(groups)
+    held = with_floors(held, number)
     for leaf in held.leaves():
-        if leaf.state.get("default_min_lr") is not None:
-            continue  # A plateau takes new groups in.
+        check_cycles(leaf, alone=leaf is held)
         known = len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
         if known != number:
             raise Unreadable(f"is for {known} parameter groups, and the optimizer has {number}")
@@ -247,8 +258,13 @@ def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> A
 
 def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
     """What the schedules seem to be, unchecked."""
+    held = with_floors(held, len(groups))
     readers = [_Group(held, group, i, None) for i, group in enumerate(groups)]
     return ParamGroups([reader.plain() for reader in readers])
+
+
+_MOST_STEPS = 10**7  # of a compiled loop
+_MOST_CALLS = 100_000  # of a Python function
 
 
 class _Group:
@@ -272,6 +288,7 @@ class _Group:
                 "`from_torch(total_steps=...)` must be more than the steps done,"
                 f" {count}, got {self.total_steps}."
             )
+        self._check_cost(count)
         found = next((s for s in self._guesses(count) if self._fits(s, count)), None)
         if found is not None and found is self.backwards and count:
             self._warn(found)
@@ -287,6 +304,24 @@ class _Group:
                 return dataclasses.replace(found, total_steps=self.total_steps)
             found.warn_if_replayed()
         return found
+
+    def _check_cost(self, count: Any) -> None:
+        """Raises where a loop or the calls of a Python function would take minutes."""
+        if count > _MOST_STEPS:
+            plain = self.plain()
+            if plain.horizon() is None and _phases.by_steps in plain.plan()[0]:
+                raise Unreadable(
+                    f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed"
+                    f" form, as every step is gone through, got {count}"
+                )
+        if self.total_steps is None or not self.of_functions:
+            return
+        begun = max(built_at(leaf) for leaf in self.held.leaves())
+        if begun > _MOST_CALLS:
+            raise Unreadable(
+                f"must hold a `last_epoch` at most {_MOST_CALLS} above `_step_count`, to be"
+                f" tabulated with `total_steps`, got {begun}"
+            )
 
     def plain(self) -> Any:
         """A schedule that began at the initial rate, its parts built in the order listed."""
@@ -331,6 +366,7 @@ class _Group:
         parts = _protocol.parts_at(schedule, int(count))
         for part, leaf in zip(parts, self.held.leaves(), strict=True):
             there = part.schedule.own_clock or part.clock == leaf.state["last_epoch"]
+            there = part.clock == leaf.state["_step_count"] - 1 if leaf.cls is SWALR else there
             base = getattr(part.schedule, "base", None)
             if not there or not (
                 base is None or math.isclose(base, base_of(leaf, self.index), rel_tol=1e-12)
@@ -353,6 +389,8 @@ class _Group:
         try:
             with without_warnings():  # There may be a better one.
                 return self._node(held, lr, own_base, table)
+        except Unreadable:
+            raise
         except (TypeError, ValueError, ArithmeticError) as error:
             raise Unreadable(f"is not possible here: {error}".rstrip(".")) from error
 

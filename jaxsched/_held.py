@@ -9,6 +9,7 @@ import copy
 import functools
 import math
 import numbers
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -122,7 +123,7 @@ def _plateau(state: dict[str, Any], index: int) -> dict[str, Any]:
     best, floors = plain(state["best"]), state["min_lrs"]
     worst = np.inf if state["mode"] == "min" else -np.inf
     return {
-        "min_lr": plain(floors[index] if index < len(floors) else state["default_min_lr"]),
+        "min_lr": plain(floors[index]),
         "best": None if best == worst else best,
         "num_bad_epochs": state["num_bad_epochs"] or None,
         "cooldown_counter": _whole_pause(state["cooldown_counter"]) or None,
@@ -154,6 +155,12 @@ def _cyclic(state: dict[str, Any], index: int) -> dict[str, Any]:
 def _one_cycle(state: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
     phases, steps = state["_schedule_phases"], state["total_steps"]
     top, initial, final = (plain(group[name]) for name in ("max_lr", "initial_lr", "min_lr"))
+    for name, above, below in (("max_lr", top, initial), ("initial_lr", initial, final)):
+        if above == 0 and below != 0:
+            raise Unreadable(
+                f"must have a `{name}` other than 0 in the optimizer's groups, as PyTorch divides"
+                f" it for the lower rates, got 0 over {below}"
+            )
     end = phases[0]["end_step"]
     values = {
         "max_lr": top,
@@ -176,10 +183,23 @@ def _strategy(state: dict[str, Any]) -> str:
 
 
 def _factor(above: float, below: float, default: float) -> float:
-    """What PyTorch divided `above` by."""
-    if below == 0:
+    """What PyTorch divided `above` by, which is no 0 unless `below` is."""
+    if above == 0:
         return default  # 0 over anything
+    most = math.copysign(sys.float_info.max, above)
+    if below == 0 or not math.isfinite(above / below):
+        return most if below >= 0 else -most  # It was infinite; this leaves 0 all the same.
     return shortest(above / below, lambda x: above / x == below)
+
+
+def with_floors(held: Held, number: int) -> Held:
+    """A plateau with the floors of `number` groups: PyTorch forgets all if one has come or gone."""
+    default = held.state.get("default_min_lr")
+    if held.cls is not ReduceLROnPlateau or default is None:
+        return held
+    floors = held.state["min_lrs"]
+    floors = floors if len(floors) == number else [default] * number
+    return held._replace(state=held.state | {"min_lrs": floors})
 
 
 # --- where it stands ---
@@ -194,6 +214,8 @@ def steps_done(held: Held) -> Any:
     """How often `step()` has been called since construction (or, at last, to which epoch)."""
     if held.cls is ChainedScheduler:
         return steps_done(held.parts[0])
+    if held.cls is SWALR:
+        return held.state["_step_count"] - 1  # which alone it goes by
     plain_count = held.cls in (SequentialLR, ReduceLROnPlateau)
     done = _now(held) if plain_count else _now(held) - built_at(held) - 1
     if done < 0:
@@ -211,12 +233,14 @@ def built_at(held: Held) -> int:
     """The `last_epoch` that a scheduler's constructor got."""
     if held.cls is not CosineAnnealingWarmRestarts:
         return max(-1, _now(held) - held.state["_step_count"])
-    names = ("T_0", "T_mult", "T_cur", "T_i")
-    first, growth, current, length = (int(plain(held.state[n])) for n in names)
-    return _restarts_built_at(first, growth, _now(held), current, length)
+    return _restarts_built_at(_now(held), *_cycles(held.state))
 
 
-def _restarts_built_at(first: int, growth: int, now: int, current: int, length: int) -> int:
+def _cycles(state: dict[str, Any]) -> list[int]:
+    return [int(plain(state[name])) for name in ("T_0", "T_mult", "T_cur", "T_i")]
+
+
+def _restarts_built_at(now: int, first: int, growth: int, current: int, length: int) -> int:
     """Where CosineAnnealingWarmRestarts began, to be `current` steps into a cycle of `length`.
 
     It sees of its first `last_epoch` only how many whole first cycles are in it; these it leaves
@@ -234,10 +258,40 @@ def _restarts_built_at(first: int, growth: int, now: int, current: int, length: 
 
 def _cycle(first: int, growth: int, now: int) -> tuple[int, int]:
     """T_cur and T_i at `now` of CosineAnnealingWarmRestarts that began at its start."""
+    if growth == 1:
+        return now % first, first
     current, length = now, first
     while current >= length:
         current, length = current - length, length * growth
     return current, length
+
+
+def check_cycles(leaf: Held, alone: bool) -> None:
+    """Raises where a CosineAnnealingWarmRestarts goes on otherwise than its `last_epoch` says.
+
+    Only one that is `alone`, part of no composition, can be at a fractional epoch.
+    """
+    if leaf.cls is not CosineAnnealingWarmRestarts or _now(leaf) < 0:
+        return  # The first step of a part sets its cycle.
+    broken = not alone and plain(leaf.state["T_cur"]) % 1 != 0
+    if broken or not in_step(leaf.state, _now(leaf)):
+        first, growth, _, _ = _cycles(leaf.state)
+        raise Unreadable(
+            f"must hold `T_cur` and `T_i` as they are at a `last_epoch` of {_now(leaf)} with"
+            f" T_0={first} and T_mult={growth}, got T_cur={leaf.state['T_cur']!r} and"
+            f" T_i={leaf.state['T_i']!r}"
+        )
+
+
+def in_step(state: dict[str, Any], now: int, from_start: bool = False) -> bool:
+    """Whether the cycle of a CosineAnnealingWarmRestarts is that of a `last_epoch` of `now`."""
+    first, growth, current, length = _cycles(state)
+    begun = 0 if from_start else _restarts_built_at(now, first, growth, current, length) + 1
+    if begun == 0:
+        return plain(state["T_cur"]) >= 0 and _cycle(first, growth, now) == (current, length)
+    whole_steps = plain(state["T_cur"]) == current
+    since = now - begun + begun % first
+    return whole_steps and _cycle(first * growth, growth, since) == (current, length)
 
 
 def plain(value: Any) -> Any:

@@ -8,18 +8,18 @@ groups is in the optimizer's own dict.
 import copy
 import math
 import types
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import _state_schema
+from . import _old_states, _state_schema
 from ._compose import ChainedScheduler, SequentialLR
 from ._cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._counts import delay
 from ._cycles import CyclicLR, OneCycleLR
 from ._factors import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from ._from_torch import as_total_steps, read
 from ._functions import LambdaLR, MultiplicativeLR
-from ._held import Held, Unreadable, plain, whole
+from ._held import Held, Unreadable, plain
 from ._plateau import ReduceLROnPlateau
 from ._schedulers import COMPOSITES, OF_FUNCTIONS, SCHEDULERS
 
@@ -27,10 +27,10 @@ from ._schedulers import COMPOSITES, OF_FUNCTIONS, SCHEDULERS
 _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (SequentialLR, ("_milestones", "_schedulers", "last_epoch")),
     (ChainedScheduler, ("_schedulers",)),
-    (OneCycleLR, ("_schedule_phases", "total_steps", "cycle_momentum")),
+    (OneCycleLR, ("total_steps", "cycle_momentum")),
     (CyclicLR, ("total_size", "step_ratio", "max_lrs", "mode", "scale_mode", "cycle_momentum")),
     (ReduceLROnPlateau, ("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs")),
-    (SWALR, ("_anneal_strategy", "anneal_epochs")),
+    (SWALR, ("anneal_epochs",)),
     (CosineAnnealingWarmRestarts, ("T_0", "T_mult", "T_cur", "T_i", "eta_min")),
     (CosineAnnealingLR, ("T_max", "eta_min")),
     (LinearLR, ("start_factor", "end_factor", "total_iters")),
@@ -43,6 +43,8 @@ _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
     (MultiplicativeLR, ("lr_lambdas",)),
 ]
 _KEYS = dict(_TELLTALES)
+_MOST_PARTS = 256
+_MOST_CALLS = 100_000  # of a Python function
 _IN_GROUPS = {
     OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
     SWALR: ("swa_lr",),
@@ -63,8 +65,9 @@ def from_torch_state_dict(
       cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR its
         own; what its parts are shows in what they hold, but for LambdaLR and MultiplicativeLR:
         where these cannot be told apart, `["SequentialLR", "LinearLR", "LambdaLR"]` can.
-      state_dict: what the scheduler's `state_dict()` returned, read with `torch.load(...,
-        weights_only=True)` or from plain Python or JSON.
+      state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
+        `torch.load(..., weights_only=True)` or from plain Python or JSON. Keys that only old
+        versions have are known, and the functions that these saved are asked for their names.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
         ReduceLROnPlateau's values.
       total_steps: as in `from_torch`.
@@ -74,11 +77,13 @@ def from_torch_state_dict(
         a `scale_fn` cannot always be seen: pass it.)
 
     Returns:
-      What `from_torch` gives for the live scheduler.
+      What `from_torch` gives for the live scheduler: the rates that PyTorch goes on with from
+      there. (Its 1.1 began the cycles of a CosineAnnealingWarmRestarts one step late, which
+      gives a `jaxsched.delay`.)
 
     Raises:
-      ValueError: for an unknown class, a dict of another one, or one that lacks something: the
-        message names what to pass.
+      ValueError: for an unknown class, a dict of another one, one that lacks something, or one
+        whose keys belie each other: the message names the key, or what to pass.
       TypeError: for a `state_dict` that is none, or functions that are none or have no place.
 
     >>> state_dict = {
@@ -109,12 +114,26 @@ def from_torch_state_dict(
             " `_schedulers`, got one that contains itself."
         ) from None
     try:
-        return read(held, groups, total_steps)
+        schedule = read(held, groups, total_steps)
     except Unreadable as reason:
         hint = ""
+        if "do not explain" in str(reason):
+            rate = "`_last_lr`" if optimizer_state_dict is None else "the optimizer's `lr`"
+            hint = f" One of {rate}, `base_lrs`, `last_epoch` and `_step_count` belies the others."
+        if "must agree on `initial_lr`" in str(reason):
+            hint = " It is what each has as `base_lrs`."
         if any(leaf.cls is CyclicLR for leaf in held.leaves()):
-            hint = " A `scale_fn` that a CyclicLR had must be passed, too."
+            hint += " A `scale_fn` that a CyclicLR had must be passed, too."
         raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
+    except ValueError as error:
+        text = str(error).replace("`from_torch(", "`from_torch_state_dict(")
+        if text.startswith("Tried to step"):
+            text = (
+                "`from_torch_state_dict(state_dict=...)` must hold a `last_epoch` that the"
+                f" scheduler reaches, got one past its end. {text}"
+            )
+        raise ValueError(text) from None
+    return delay(schedule, 1) if held.state.get(_old_states.LATE) else schedule
 
 
 class _Functions:
@@ -122,9 +141,14 @@ class _Functions:
 
     def __init__(self, given: dict[str, Any]):
         self.given, self.used, self.missing = given, set[str](), list[str]()
+        self.parts = 0
+        self.notes = list[str]()
+        self.places = list[str]()  # of all functions that there could be
 
     def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
         """One function for each of `number` groups, with the attributes that PyTorch saved."""
+        if place + name not in self.places:
+            self.places.append(place + name)
         key = place + name if place + name in self.given else name
         if key not in self.given:
             self.missing.append(place + name)
@@ -144,16 +168,29 @@ class _Functions:
             )
         return [_with_attributes(f, held) for f, held in zip(listed, saved, strict=True)]
 
+    def count_part(self) -> None:
+        self.parts += 1
+        if self.parts > _MOST_PARTS:
+            raise ValueError(
+                "`from_torch_state_dict(state_dict=...)` must hold at most"
+                f" {_MOST_PARTS} state dicts in all its `_schedulers`, got more, or one that"
+                " contains itself."
+            )
+
     def check(self) -> None:
+        if unused := self.given.keys() - self.used:
+            places = ", ".join(f"`{name}`" for name in self.places)
+            raise TypeError(
+                f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler:"
+                " besides `cls_or_name`, `state_dict`, `optimizer_state_dict` and `total_steps` it"
+                f" takes {places or 'no Python function'}."
+            )
         if self.missing:
             names = ", ".join(f"`{name}=`" for name in self.missing)
             raise ValueError(
                 "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
                 f" {names}, the Python function that the scheduler was built with."
-            )
-        if unused := self.given.keys() - self.used:
-            raise TypeError(
-                f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler."
+                f"{''.join(self.notes)}"
             )
 
 
@@ -168,13 +205,15 @@ def _with_attributes(function: Callable, saved: Any) -> Callable:
 
 def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: str) -> Held:
     """A scheduler as its dict tells; `named` is its class, or a list of that and its parts'."""
+    given.count_part()
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
         named, *parts = named
     cls = _class(named)
     _check(cls, state_dict)
     if cls in COMPOSITES:
-        return Held(cls, dict(state_dict), _parts(parts, state_dict["_schedulers"], given, place))
+        dicts = _old_states.parts(cls, state_dict)
+        return Held(cls, dict(state_dict), _parts(parts, dicts, given, place))
     if parts:
         raise ValueError(
             f"`from_torch_state_dict(cls_or_name=...)` must name a {cls.__name__} alone, as it has"
@@ -215,12 +254,12 @@ def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Hel
 
 
 def _completed(cls: type, state_dict: Mapping, given: _Functions, place: str) -> dict[str, Any]:
-    """The attributes of a single scheduler, with its functions, and JSON's strings made numbers."""
-    state = dict(state_dict)
-    if cls is MultiStepLR:
-        milestones = state["milestones"].items()
-        state["milestones"] = Counter(
-            {whole(float(m)) if isinstance(m, str) else m: number for m, number in milestones}
+    """The attributes of a single scheduler as they are today, with its functions."""
+    state = _old_states.modern(cls, state_dict, alone=not place)
+    if not place and state["last_epoch"] < 0 and cls is not ReduceLROnPlateau:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold a count from 0 up as `last_epoch`,"
+            f" got {state['last_epoch']}."
         )
     if cls in OF_FUNCTIONS:
         saved = state["lr_lambdas"]
@@ -253,9 +292,18 @@ def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
     if cls is None:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
-            f" with {sorted(map(str, state))}."
+            f" with {sorted(map(str, state))}{_nearly(state)}."
         )
     return _lambda_or_multiplicative(state, given, place) if cls is LambdaLR else cls
+
+
+def _nearly(state: Mapping[str, Any]) -> str:
+    """Which class's dict it would be with a single key more."""
+    for cls, keys in _KEYS.items():
+        lacking = [key for key in keys if key not in state]
+        if len(lacking) == 1 and not _state_schema.unknown(cls, state):
+            return f" (that of a {cls.__name__} has `{lacking[0]}`, too)"
+    return ""
 
 
 def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
@@ -276,7 +324,9 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
 
     if not explains([function(step) for function in functions]):
         return MultiplicativeLR
-    if explains([math.prod(map(function, range(1, step + 1))) for function in functions]):
+    if step > _MOST_CALLS or explains(
+        [math.prod(map(function, range(1, step + 1))) for function in functions]
+    ):
         raise ValueError(
             "`from_torch_state_dict(cls_or_name=...)` must say whether the part at"
             f" `{place.rstrip('_')}` is a LambdaLR or a MultiplicativeLR: they hold the same. Pass"
@@ -287,12 +337,19 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
 
 def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable | None:
     """CyclicLR's own function; that it had one, its dict does not always tell."""
-    saved = state.get("_scale_fn_custom")
+    saved = state["_scale_fn_custom"]
+    given.places.append(f"{place}scale_fn")
     natural = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}
     told = saved is not None or natural.get(state["mode"]) != state["scale_mode"]
-    if not told and not {f"{place}scale_fn", "scale_fn"} & given.given.keys():
-        return None
-    taken = given.take(place, "scale_fn", 1, [saved])
+    passed = bool({f"{place}scale_fn", "scale_fn"} & given.given.keys())
+    if not passed and (callable(saved) or not told):
+        return saved
+    if not passed:
+        given.notes.append(
+            f" (It had its own, as PyTorch has none for `mode` {state['mode']!r} with `scale_mode`"
+            f" {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
+        )
+    taken = given.take(place, "scale_fn", 1, [None if callable(saved) else saved])
     return None if taken is None else taken[0]
 
 
@@ -306,7 +363,7 @@ def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[
                 f" `state_dict()`, with 'param_groups', got {optimizer!r}."
             )
         groups = _param_groups(optimizer["param_groups"])
-    elif "_last_lr" in state_dict:
+    elif "_last_lr" in state_dict and not _old_states.built_in_turn(held.cls, state_dict):
         groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
     else:
         raise ValueError(_lacks(held.cls, "lr"))
