@@ -142,12 +142,9 @@ def tabulated_within(schedule, horizon: int | None):
 
 
 def check_total_steps(schedule) -> None:
-    if schedule.total_steps is not None:
-        schedule.require(
-            "total_steps",
-            lambda n: type(n) is int and 0 < n < 2**31,
-            "a positive int or None (below 2**31)",
-        )
+    number = schedule.total_steps
+    if number is not None and not (type(number) is int and 0 < number < 2**31):
+        schedule.reject("total_steps", "a positive int or None (below 2**31)")
 
 
 def check_function(schedule, name: str) -> None:

@@ -136,6 +136,10 @@ class Schedule(Value):
         """The number of counts the user wants tabulated."""
         return None
 
+    def hole(self) -> int | None:
+        """The first count whose rate is known to be no number."""
+        return None
+
     def warn_if_replayed(self) -> None:
         """Tells the user what a missing `total_steps` costs."""
         if not _silent.get() and self.horizon() is None and _phases.by_steps in self.plan()[0]:
@@ -204,7 +208,8 @@ class Schedule(Value):
         if horizon is not None and _phases.by_steps in plan and numbers_known:
             from ._table import Table
 
-            return Table(_phases.replay(self, horizon)).plan()
+            # Unchecked, for a rate may overflow beyond the counts that are asked for.
+            return evolve(Table([0.0]), rates=_phases.replay(self, horizon)).plan()
         return plan, self
 
     def rate(self, count, plan: tuple):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import checked, float_type, settled
+from ._exact import checked, float_type, require_scalars, settled
 from ._schedule import Schedule
 from ._value import as_count
 
@@ -21,7 +21,10 @@ class Table(Schedule):
     def __post_init__(self):
         for name in ("rates", "momenta"):
             if isinstance(getattr(self, name), list | tuple):
-                object.__setattr__(self, name, np.asarray(getattr(self, name)))
+                try:
+                    object.__setattr__(self, name, np.asarray(getattr(self, name)))
+                except ValueError:  # rows of unlike length
+                    self.reject(name, "a list of rates")
         super().__post_init__()
 
     def validate(self):
@@ -30,7 +33,12 @@ class Table(Schedule):
         if self.momenta is not None and np.shape(self.momenta) != np.shape(self.rates):
             self.reject("momenta", "as many as the rates")
 
+    def hole(self):
+        holes = ~np.isfinite(self.rates)
+        return int(holes.argmax()) if holes.any() else None
+
     def __call__(self, count: Any) -> jax.Array:
+        require_scalars(self)
         count = checked(self, count, None)
         rates = jax.lax.convert_element_type(settled(self.rates), float_type())
         return rates[jnp.minimum(count, len(self.rates) - 1)]
