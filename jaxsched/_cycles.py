@@ -307,7 +307,10 @@ class OneCycleLR(_Cycling):
         if known(self.length) and known(self.pct_start) and self.pct_start * self.length == 1:
             self.reject("pct_start", f"other than 1 / {self.length}, a first phase of no length")
         if known(self.length) and self.length >= 2**63:
-            self.reject(lengths[-1], "a positive int, and with it all steps below 2**63")
+            names = "=..., ".join(lengths)
+            raise ValueError(
+                f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self.length}."
+            )
         with np.errstate(over="ignore"):
             initial = xp.over(self.max_lr, self.div_factor)
             lowest = xp.over(initial, self.final_div_factor)

@@ -95,7 +95,7 @@ class _Prepared(NamedTuple):
 def _prepare(schedule) -> _Prepared:
     require_scalars(schedule)
     with lenient():
-        last_count = schedule.last_count()
+        last_count = _looked_at(schedule.last_count())
         plan, stand_in = schedule.plan()
     leaves, treedef = jax.tree.flatten(stand_in)
     if all(map(known, leaves)) or stand_in is not schedule:
@@ -140,6 +140,12 @@ def _refuse_hole(schedule, count, hole: int) -> None:
             " rate in its table is an infinity or a NaN (`total_steps` would be no larger), got"
             f" {'a traced one, which may be any' if traced else np.max(count)}."
         )
+
+
+def _looked_at(number):
+    """An array of one number that is there to be looked at, as an int."""
+    array = isinstance(number, jax.Array) and not isinstance(number, jax.core.Tracer)
+    return int(number) if array and number.is_fully_addressable and not number.ndim else number
 
 
 def _fixed(leaf):
@@ -298,7 +304,8 @@ def _checked_values(schedule, name: str, count, last_count):
     if largest >= 2**63:
         raise _too_large(name, largest)
     if known(last_count) and largest > last_count:
-        raise ValueError(schedule.past_end(int(largest)))
+        with lenient():
+            raise ValueError(schedule.past_end(int(largest)))
     return _from_zero(count) if values.min() < 0 else count
 
 

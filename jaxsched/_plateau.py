@@ -90,8 +90,9 @@ class ReduceLROnPlateau(Value):
         self.require("factor", lambda x: x < 1, "below 1")
         self.choose("mode", "min", "max")
         self.choose("threshold_mode", "rel", "abs", "magnitude")
+        rule = "an int from 0 up, below 2**31"
         for name in ("num_bad_epochs", "cooldown_counter"):
-            self.require(name, lambda n: n is None or (n >= 0 and n % 1 == 0), "an int from 0 up")
+            self.require(name, lambda n: n is None or (0 <= n < 2**31 and n % 1 == 0), rule)
 
     def _check_numbers(self, name, value):
         if name != "lr" or not (isinstance(value, Value) or callable(value)):
@@ -307,7 +308,8 @@ def _advance(plan: tuple, p: ReduceLROnPlateau, state: PlateauState, value) -> P
     with jax.numpy_dtype_promotion("standard"):
         value = jnp.reshape(value, ()).astype(state.best.dtype)
         metric, best = value.astype(jnp.float64), state.best.astype(jnp.float64)
-        margin = p.threshold if p.mode == "min" else -p.threshold
+        threshold = xp.floating(p.threshold)  # an unsigned one has no negative
+        margin = threshold if p.mode == "min" else -threshold
         if p.threshold_mode == "abs":
             bar = best - margin
         elif p.threshold_mode == "rel":

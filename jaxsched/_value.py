@@ -29,6 +29,11 @@ Number = Float | Int
 _MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
 _MAY_BE_INFINITE |= {"threshold", "eps", "power", "best"}
 
+# What compiled code takes for 0, a rate may have decayed to; others are divided by.
+_SMALLEST = float(np.finfo(np.float64).tiny)
+_MAY_BE_TINY = {"lr", "initial_lr", "eta_min", "swa_lr", "base_lr", "max_lr", "min_lr"}
+_MAY_BE_TINY |= {"threshold", "eps", "best", "rates", "momenta"}
+
 _NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
 
 
@@ -137,7 +142,7 @@ class Value:
 
     def reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
         value = getattr(self, name)
-        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {value!r}.")
+        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {_shown(value)}.")
 
     def _check_numbers(self, name: str, value: Any) -> None:
         if name in _NESTED:
@@ -152,6 +157,8 @@ class Value:
             for x in map(float, concrete(number)):
                 if math.isnan(x) or (math.isinf(x) and name not in _MAY_BE_INFINITE):
                     self.reject(name, "finite")
+                if 0 < abs(x) < _SMALLEST and name not in _MAY_BE_TINY:
+                    self.reject(name, f"0, or at least {_SMALLEST} in size")
 
     def __repr__(self) -> str:
         arguments = []
@@ -179,6 +186,13 @@ class Value:
     def __setstate__(self, state):
         for name, value in state.items():
             object.__setattr__(self, name, value)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # an int of more digits than Python writes
+        return f"a very long {type(value).__name__}"
 
 
 def _checking_its_call(generated):
@@ -231,7 +245,7 @@ def as_number(value: Any) -> Any:
     Everything else as it is, arrays in a type that JAX has too.
     """
     if isinstance(value, jax.Array):
-        return value
+        return _promotable(value)
     if isinstance(value, np.ndarray):
         plain = native(value)
         return plain if plain.ndim or np.ma.is_masked(plain) else as_number(plain[()])
@@ -242,13 +256,20 @@ def as_number(value: Any) -> Any:
             return value
     if isinstance(value, np.str_):
         return str(value)
-    if isinstance(value, float) and 0 < abs(value) < _SMALLEST:
-        return value * 0.0  # as compiled code takes it, but then everywhere alike
     if isinstance(value, np.longdouble) or _is_huge(value):
         return _as_float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
         return int(value) if isinstance(value, numbers.Integral) else _as_float(value)
     return value
+
+
+def _promotable(array: jax.Array) -> jax.Array:
+    """The array in a type that JAX lets meet others, which those of a few bits must not."""
+    if jnp.issubdtype(array.dtype, jnp.integer) and jnp.iinfo(array.dtype).bits < 8:
+        return array.astype(jnp.int32)
+    if jnp.issubdtype(array.dtype, jnp.floating) and jnp.finfo(array.dtype).bits < 16:
+        return array.astype(jnp.float32)
+    return array
 
 
 def native(array: np.ndarray) -> np.ndarray:
@@ -259,9 +280,6 @@ def native(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.longdouble:
         array = array.astype(np.float64)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def _as_float(value: Any) -> float:
