@@ -23,7 +23,7 @@ class Table(Schedule):
             if isinstance(getattr(self, name), list | tuple):
                 try:
                     object.__setattr__(self, name, np.asarray(getattr(self, name)))
-                except ValueError:  # rows of unlike length
+                except (TypeError, ValueError):  # rows of unlike length
                     self.reject(name, "a list of rates")
         super().__post_init__()
 
@@ -89,8 +89,10 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
             f" {type(schedule).__name__}."
         )
     num_steps = as_count(num_steps)
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
-        raise ValueError(f"`tabulate(num_steps=...)` must be a positive int, got {num_steps!r}.")
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or not 0 < num_steps < 2**31:
+        raise ValueError(
+            f"`tabulate(num_steps=...)` must be a positive int (below 2**31), got {num_steps!r}."
+        )
     # On the CPU, because a TPU's float64 is two float32.
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.ensure_compile_time_eval(), jax.default_device(cpu):

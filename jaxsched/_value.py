@@ -215,6 +215,8 @@ def _refuse_change(self, name: str, *_: Any) -> typing.NoReturn:
 
 def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
     """What a field is to hold, of what was given for it."""
+    if field.type is bool or field.type == "bool":
+        return _as_bool(value, field.name, given)
     if type(given) in (list, tuple):
         return tuple(map(as_number, given))
     is_count = field.name == "last_epoch" or (
@@ -222,8 +224,6 @@ def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
     )
     if is_count:
         return as_count(given)
-    if field.type is bool or field.type == "bool":
-        return _as_bool(value, field.name, given)
     plain = as_number(given)
     # As a number, not a truth value, which JAX would not add to one.
     is_number = isinstance(plain, bool | np.bool_) and "static" not in field.metadata
@@ -259,7 +259,8 @@ def as_number(value: Any) -> Any:
     if isinstance(value, np.longdouble) or _is_huge(value):
         return _as_float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
-        return int(value) if isinstance(value, numbers.Integral) else _as_float(value)
+        whole = isinstance(value, numbers.Rational) and value.denominator == 1
+        return as_number(int(value)) if whole else _as_float(value)
     return value
 
 

@@ -44,7 +44,7 @@ class Optimizing:
         self.param_groups = [{"lr": 0.1}]
 
 
-NUMBERS = [0, -3, 3, 1.0, 0.5, 2.5, -0.0, True, False, None, "min", "linear", "exp_range"]
+NUMBERS = [0, -3, 3, 1.0, 0.5, 2.5, -0.0, True, False, None, "min", "abs", "linear", "exp_range"]
 NUMBERS += [1e300, -1e300, 1e-300, 5e-324, 8e307, -8e307, math.inf, -math.inf, math.nan]
 NUMBERS += [2**31, 2**63 - 1, 2**63, 2**70, -(2**70), 10**400, -(10**400), 10**5000]
 DRESSED = {  # what is a number in another dress, and the number
@@ -209,7 +209,9 @@ def outcome(call, name, value):
 
 def torch_rates(call, name, value):
     """What PyTorch shows, or None where it raises."""
-    key = (call, name, type(value), value if isinstance(value, int | float | str) else id(value))
+    if not isinstance(value, int | float | str):
+        return stepped_by_torch(call, name, value)
+    key = (call, name, type(value), value)
     if key not in found_before:
         found_before[key] = stepped_by_torch(call, name, value)
     return found_before[key]
@@ -274,7 +276,8 @@ def check(call, name, value, plain):
     expected = torch_rates(call, name, plain)
     if refused:
         batch = getattr(value, "ndim", 0) > 0
-        assert expected is None or batch, f"PyTorch has rates, and not {found}"
+        only_python = callable(value) and "`total_steps=N`" in str(found[1])
+        assert expected is None or batch or only_python, f"PyTorch has rates, and not {found}"
     elif isinstance(plain, int) and abs(plain) >= 2**1024 and expected is None:
         pass  # stands for an infinite length, which PyTorch takes too
     else:
@@ -354,8 +357,7 @@ PLACES |= {name: lambda x, f=f: f(EXPONENTIAL, x) for name, (f, _) in OTHERS.ite
 @pytest.mark.parametrize("place", PLACES)
 def test_around_the_schedulers(place):
     refused = 0
-    many = [2**31, 2**63 - 1] if place == "tabulate" else []  # tables of gigabytes
-    values = [lambda v=v: v for v in NUMBERS if v not in many]
+    values = [lambda v=v: v for v in NUMBERS]
     values += [*ABSURD.values(), *(make for make, _ in DRESSED.values())]
     for make in values:
         try:
@@ -377,7 +379,7 @@ def test_a_refused_word_is_told_the_words(name, words, value):
     with pytest.raises(ValueError, match=rf"`ReduceLROnPlateau\({name}=...\)` must be {words}"):
         js.ReduceLROnPlateau(0.1, **{name: value})
     for cls, arguments in [(js.SWALR, (0.1, 0.05)), (js.OneCycleLR, (0.1, 10))]:
-        with pytest.raises(ValueError, match="anneal_strategy=...\\)` must be 'cos' or 'linear'"):
+        with pytest.raises(ValueError, match=r"anneal_strategy=...\)` must be 'cos' or 'linear'"):
             cls(*arguments, anneal_strategy=value)
     with pytest.raises(ValueError, match="must be 'triangular', 'triangular2' or 'exp_range'"):
         js.CyclicLR(0.1, 0.2, mode=value)
@@ -401,7 +403,7 @@ def test_a_table_fails_only_where_it_holds_no_number():
     epochs = js.per_epoch(growing, 3)
     assert epochs(32) == growing(10)
     for call in (lambda: growing(11), lambda: epochs(33), lambda: jax.jit(growing.__call__)(3)):
-        with pytest.raises(ValueError, match="takes counts below (11|33), from where on the rate"):
+        with pytest.raises(ValueError, match=r"takes counts below (11|33), from where on the rate"):
             call()
     assert jax.jit(dataclasses.replace(growing, total_steps=11).__call__)(99) == growing(10)
 
@@ -415,8 +417,8 @@ def test_a_table_of_a_foreign_byte_order():
         np.testing.assert_allclose(jax.vmap(table.momentum)(COUNTS[:5]), rates, rtol=1e-7)
     swept = jax.vmap(lambda schedule: schedule(3))
     gammas = np.array([0.5, 0.9])
-    foreign = swept(js.ExponentialLR(0.1, gammas.astype(">f8")))
-    np.testing.assert_array_equal(foreign, swept(js.ExponentialLR(0.1, gammas)))
+    foreign = js.ExponentialLR(gammas.astype(">f4"), gammas.astype(">f8"))
+    np.testing.assert_allclose(swept(foreign), swept(js.ExponentialLR(gammas, gammas)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("threshold", [np.uint8(3), jnp.uint8(3), jnp.asarray(3, jnp.int4)])

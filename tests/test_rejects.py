@@ -90,7 +90,7 @@ COMPOSITES = [
     (lambda: js.ParamGroups([0.1]), TypeError, "schedules=...)` must be schedules"),
     (lambda: js.per_epoch(0.1, 3), TypeError, "schedule=...)` must be a schedule"),
     (lambda: js.per_epoch(E, 0), ValueError, "steps_per_epoch=...)` must be a positive int, got 0"),
-    (lambda: js.tabulate(E, 0), ValueError, "num_steps=...)` must be a positive int, got 0"),
+    (lambda: js.tabulate(E, 0), ValueError, "num_steps=...)` must be a positive int (below 2**31), got 0"),
     (lambda: js.ChainedScheduler([E], total_steps=0), ValueError, "total_steps=...)` must be a positive int"),
 ]  # fmt: skip
 
