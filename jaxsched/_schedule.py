@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import jax
+import numpy as np
 
 from . import _numbers as xp
 from . import _phases, _protocol
@@ -209,7 +210,7 @@ class Schedule(Value):
             from ._table import Table
 
             # Unchecked, for a rate may overflow beyond the counts that are asked for.
-            return evolve(Table([0.0]), rates=_phases.replay(self, horizon)).plan()
+            return evolve(Table(np.zeros(1)), rates=_phases.replay(self, horizon)).plan()
         return plan, self
 
     def rate(self, count, plan: tuple):

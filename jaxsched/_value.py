@@ -259,8 +259,9 @@ def as_number(value: Any) -> Any:
     if isinstance(value, np.longdouble) or _is_huge(value):
         return _as_float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
-        whole = isinstance(value, numbers.Rational) and value.denominator == 1
-        return as_number(int(value)) if whole else _as_float(value)
+        if isinstance(value, numbers.Rational) and value.denominator == 1:
+            return as_number(int(value.numerator))
+        return _as_float(value)
     return value
 
 
