@@ -34,6 +34,8 @@ _SMALLEST = float(np.finfo(np.float64).tiny)
 _MAY_BE_TINY = {"lr", "initial_lr", "eta_min", "swa_lr", "base_lr", "max_lr", "min_lr"}
 _MAY_BE_TINY |= {"threshold", "eps", "best", "rates", "momenta"}
 
+_MAY_BE_EMPTY = {"milestones", "rates", "momenta", "numbers"}  # rows, which say more themselves
+
 _NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
 
 
@@ -151,7 +153,7 @@ class Value:
             self.reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
         error = ValueError if name in self.checked_by_value else TypeError
         for number in value if isinstance(value, tuple) else (value,):
-            empty = name != "milestones" and not np.size(number)
+            empty = name not in _MAY_BE_EMPTY and not np.size(number)
             if not _is_real(number) or empty:
                 self.reject(name, "a number", error)
             for x in map(float, concrete(number)):
