@@ -229,17 +229,18 @@ class SequentialLR(_Composite):
     def validate(self):
         milestones = self.milestones
         number = len(self.schedulers) - 1
-        if np.shape(milestones)[-1:] != (number,) and self.schedulers:
+        shape = np.shape(milestones) if self.swept else (len(milestones),)
+        if shape[-1:] != (number,) and self.schedulers:
             self.reject("milestones", f"{number} counts, one less than `schedulers`")
+        if self.swept and not jnp.issubdtype(milestones.dtype, jnp.integer):
+            self.reject("milestones", "whole counts from 0 up, in order, as integers")
         counts = concrete(milestones) if self.swept else list(milestones)
-        if np.ndim(milestones) == 1:
-            whole = all(isinstance(m, int | np.integer) and type(m) is not bool for m in counts)
+        if len(shape) == 1:
+            whole = self.swept or all(type(m) is int for m in counts)
             if not whole or any(m < 0 for m in counts) or sorted(counts) != counts:
                 self.reject("milestones", "whole counts from 0 up, in order")
         if not self.swept:
             object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
-        elif not np.issubdtype(self.milestones.dtype, np.integer):
-            self.reject("milestones", "integers")
         elif any(isinstance(part, _Composite) for part in self.schedulers):
             self.reject("milestones", "Python ints where a part is a chain or a sequence")
         super().validate()

@@ -205,8 +205,7 @@ class SWALR(Single):
         self.require(
             "anneal_epochs", lambda n: isinstance(n, _INTEGERS) and n >= 0, "an int from 0 up"
         )
-        if self.anneal_strategy not in ("cos", "linear"):
-            self.reject("anneal_strategy", "'cos' or 'linear'")
+        self.choose("anneal_strategy", "cos", "linear")
 
     def first_clock(self, t):
         return 0

@@ -77,6 +77,10 @@ class Mapped(Derived):
         last = self.schedule.last_count()
         return None if last is None else self.count_map.first(last + 1) - 1
 
+    def undefined_from(self):
+        hole = self.schedule.undefined_from()
+        return None if hole is None else int(self.count_map.first(hole))
+
     def past_end(self, count):
         return self.schedule.past_end(int(self.count_map(count)))
 

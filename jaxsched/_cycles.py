@@ -1,5 +1,6 @@
 """Clock to cycle: CyclicLR and OneCycleLR, which set the rate, and the momentum with it."""
 
+import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -8,7 +9,11 @@ import numpy as np
 from . import _numbers as xp
 from ._functions import call, check_function, check_total_steps, tabulated_within
 from ._schedule import Schedule, no_number
-from ._value import Float, Int, Number, evolve, known, static
+from ._value import Float, Int, Number, evolve, known, overflows, static
+
+_LARGEST = float(np.finfo(np.float64).max)
+_SIZES = "less than 2**1000 steps"
+_MODES = ("triangular", "triangular2", "exp_range")
 
 
 class Momentum(Schedule):
@@ -130,14 +135,36 @@ class CyclicLR(_Cycling):
     def validate(self):
         if self.scale_fn is not None:
             check_function(self, "scale_fn")
-        elif self.mode not in ("triangular", "triangular2", "exp_range"):
-            self.reject("mode", "'triangular', 'triangular2' or 'exp_range', without a `scale_fn`")
+        else:
+            self.choose("mode", *_MODES, more=", without a `scale_fn`")
+        for name in ("mode", "scale_mode"):  # PyTorch then takes any
+            if not isinstance(getattr(self, name), str | None):
+                self.reject(name, "a str")
+        for name in ("step_size_up", "step_size_down"):
+            self.require(name, lambda n: n is None or abs(float(n)) < 2.0**1000, _SIZES)
         self.require("step_size_up", lambda n: n != 0, "a number of steps other than 0")
         self._warn_if_below_one("step_size_up", "base_lr")
         if known(self.step_size_up) and known(self.step_size_down):
             up = self.step_size_up
             self.require("step_size_down", lambda n: n != -up, f"other than {-up}")
         check_total_steps(self)
+
+    @property
+    def last_clock(self):
+        """The last step that PyTorch computes: from the next one on `gamma ** step` overflows."""
+        grows = self.mode == "exp_range" and self.scale_fn is None and known(self.gamma)
+        if not grows or abs(self.gamma) <= 1:
+            return None
+        last = int(math.log(_LARGEST) / math.log(abs(self.gamma)))
+        last += not overflows(self.gamma, last + 1)
+        last -= overflows(self.gamma, last)
+        return last if last < 2**31 else None
+
+    def past_end(self, count):
+        return (
+            f"Tried to step {self.last_epoch + 1 + count} times. `CyclicLR(gamma={self.gamma!r})`"
+            f" ends at step {self.last_clock}, as `gamma ** step` then overflows."
+        )
 
     def attach(self, group):
         if self.last_epoch == -1:
@@ -185,7 +212,8 @@ class CyclicLR(_Cycling):
             return 1.0
         if self.mode == "triangular2":
             return xp.exp2(1 - cycle)
-        return xp.power(self.gamma, t)
+        # Never infinite, which the 0 between two cycles would make a NaN of.
+        return xp.clip(xp.power(self.gamma, t), -_LARGEST, _LARGEST)
 
     def _last_cycle(self) -> int | None:
         """The last cycle to tabulate `scale_fn` for."""
@@ -273,12 +301,22 @@ class OneCycleLR(_Cycling):
         self.require(
             "pct_start", lambda x: isinstance(x, floats) and 0 <= x <= 1, "a float from 0 to 1"
         )
-        if self.anneal_strategy not in ("cos", "linear"):
-            self.reject("anneal_strategy", "'cos' or 'linear'")
+        self.choose("anneal_strategy", "cos", "linear")
         for name in ("div_factor", "final_div_factor"):
             self.require(name, lambda x: x != 0, "a number other than 0")
         if known(self.length) and known(self.pct_start) and self.pct_start * self.length == 1:
             self.reject("pct_start", f"other than 1 / {self.length}, a first phase of no length")
+        if known(self.length) and self.length >= 2**63:
+            names = "=..., ".join(lengths)
+            raise ValueError(
+                f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self.length}."
+            )
+        with np.errstate(over="ignore"):
+            initial = xp.over(self.max_lr, self.div_factor)
+            lowest = xp.over(initial, self.final_div_factor)
+        for name, rate in (("div_factor", initial), ("final_div_factor", lowest)):
+            if known(rate) and math.isinf(rate):
+                self.reject(name, "large enough that no rate is infinite")
         self._refuse_an_end_behind_it()
 
     def _refuse_an_end_behind_it(self) -> None:

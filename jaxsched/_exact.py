@@ -24,13 +24,15 @@ from jax.custom_derivatives import SymbolicZero
 
 from . import _numbers as xp
 from ._past_end import in_range
-from ._value import known
+from ._value import known, lenient, native
 
 
 def evaluate(schedule, count):
     """The schedule's rate at `count`, rounded once to the caller's float type."""
     prepared = schedule.__dict__.get("_prepared") or _prepare(schedule)
     count = checked(schedule, count, prepared.last_count)
+    if prepared.undefined_from is not None:
+        _refuse_undefined(schedule, count, prepared.undefined_from)
     dtype = float_type()
     if prepared.leaves is None:
         static = prepared.static._replace(dtype=dtype)
@@ -87,11 +89,14 @@ class _Prepared(NamedTuple):
     last_count: int | None
     rounded: dict[Any, _Static]  # `static`, rounding to each float type
     constants: dict[Any, _Static]  # and with the leaves in it
+    undefined_from: int | None = None  # the first count at which a table holds no number
 
 
 def _prepare(schedule) -> _Prepared:
-    last_count = schedule.last_count()
-    plan, stand_in = schedule.plan()
+    require_scalars(schedule)
+    with lenient():
+        last_count = _looked_at(schedule.last_count())
+        plan, stand_in = schedule.plan()
     leaves, treedef = jax.tree.flatten(stand_in)
     if all(map(known, leaves)) or stand_in is not schedule:
         exact: list[np.ndarray] = [np.array(x, wide(x)) for x in leaves]
@@ -102,21 +107,45 @@ def _prepare(schedule) -> _Prepared:
         constants = {
             dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
         }
-        prepared = _Prepared(static, exact, [], last_count, rounded, constants)
+        hole = stand_in.undefined_from()
+        prepared = _Prepared(static, exact, [], last_count, rounded, constants, hole)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
     fixed = tuple(map(_fixed, leaves))
     arrays = [
         settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
     ]
-    for path, leaf in jax.tree_util.tree_leaves_with_path(stand_in):
-        name = getattr(path[-1], "name", None)
-        if jnp.ndim(leaf) and name not in ("milestones", "rates", "momenta"):
-            raise ValueError(
-                f"`{type(schedule).__name__}({name}=...)` must be a scalar when the schedule is"
-                f" called, got shape {jnp.shape(leaf)}: call a batched schedule under `jax.vmap`."
-            )
     return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {}, {})
+
+
+def require_scalars(schedule) -> None:
+    """Raises a ValueError for a schedule that is still a batch."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(schedule):
+        name = next((key.name for key in reversed(path) if hasattr(key, "name")), None)
+        rows = name in ("milestones", "rates", "momenta")
+        if jnp.ndim(leaf) > rows:
+            raise ValueError(
+                f"`{type(schedule).__name__}({name}=...)` must be a {'list' if rows else 'scalar'}"
+                f" when the schedule is called, got shape {jnp.shape(leaf)}: call a batched"
+                " schedule under `jax.vmap`."
+            )
+
+
+def _refuse_undefined(schedule, count, hole: int) -> None:
+    """Raises a ValueError for a count at which a table holds no number, or that may be one."""
+    traced = isinstance(count, jax.core.Tracer)
+    if traced or np.max(count, initial=0) >= hole:
+        raise ValueError(
+            f"`{type(schedule).__name__}(...)(count)` takes counts below {hole}, from where on the"
+            " rate in its table is an infinity or a NaN (`total_steps` would be no larger), got"
+            f" {'a traced one, which may be any' if traced else np.max(count)}."
+        )
+
+
+def _looked_at(number):
+    """An array of one number that is there to be looked at, as an int."""
+    array = isinstance(number, jax.Array) and not isinstance(number, jax.core.Tracer)
+    return int(number) if array and number.is_fully_addressable and not number.ndim else number
 
 
 def _fixed(leaf):
@@ -132,9 +161,7 @@ def own(array: np.ndarray) -> np.ndarray:
     jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
     outside of x64 it still takes for 32 bits wide inside.
     """
-    if array.dtype == np.longdouble:
-        array = array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="), copy=False).view()
+    return native(array).view()
 
 
 def settled(x):
@@ -277,7 +304,8 @@ def _checked_values(schedule, name: str, count, last_count):
     if largest >= 2**63:
         raise _too_large(name, largest)
     if known(last_count) and largest > last_count:
-        raise ValueError(schedule.past_end(int(largest)))
+        with lenient():
+            raise ValueError(schedule.past_end(int(largest)))
     return _from_zero(count) if values.min() < 0 else count
 
 

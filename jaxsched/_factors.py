@@ -1,5 +1,6 @@
 """Clock to factor: the six schedulers whose every step multiplies the current rate."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from . import _numbers as xp
 from ._affine import IDENTITY, Affine
 from ._schedule import Multiplying
-from ._value import Float, Int, Number, is_zero, known, static
+from ._value import Float, Int, Number, is_zero, known, overflows, static
 
 
 class StepLR(Multiplying):
@@ -95,6 +96,14 @@ class MultiStepLR(Multiplying):
             except TypeError:
                 self.reject("milestones", "a sequence of step counts", TypeError)
         super().__post_init__()
+
+    def validate(self):
+        super().validate()
+        counts = () if isinstance(self.milestones, jax.Array) else self.milestones
+        if known(self.gamma) and all(map(known, counts)):
+            most = max(Counter(map(float, counts)).values(), default=0)
+            rule = f"small enough that `gamma ** {most}` does not overflow at one milestone"
+            self.require("gamma", lambda gamma: not overflows(gamma, most), rule)
 
     def scale(self, s, t):
         return xp.power(self.gamma, self.passed(t) - self.passed(s))

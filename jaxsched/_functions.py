@@ -142,12 +142,9 @@ def tabulated_within(schedule, horizon: int | None):
 
 
 def check_total_steps(schedule) -> None:
-    if schedule.total_steps is not None:
-        schedule.require(
-            "total_steps",
-            lambda n: type(n) is int and 0 < n < 2**31,
-            "a positive int or None (below 2**31)",
-        )
+    number = schedule.total_steps
+    if number is not None and not (type(number) is int and 0 < number < 2**31):
+        schedule.reject("total_steps", "a positive int or None (below 2**31)")
 
 
 def check_function(schedule, name: str) -> None:
@@ -157,12 +154,26 @@ def check_function(schedule, name: str) -> None:
         schedule.reject(name, "one function (ParamGroups takes a schedule per group)", TypeError)
     if not callable(function):
         schedule.reject(name, "a function of the step", TypeError)
+    if not _takes_a_step(function):
+        schedule.reject(name, "a function of the step alone", TypeError)
     if _holds_tracer(function):
         raise TypeError(
             f"`{type(schedule).__name__}({name}=...)` closes over a traced value. Make it a field"
             " of a `jaxsched.Schedule` subclass, whose `curve` may then use it and is"
             " differentiated with respect to it."
         )
+
+
+def _takes_a_step(function) -> bool:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # It does not say.
+        return True
+    try:
+        signature.bind(0)
+    except TypeError:
+        return False
+    return True
 
 
 def _holds_tracer(thing, depth: int = 4) -> bool:

@@ -88,12 +88,11 @@ class ReduceLROnPlateau(Value):
         if not isinstance(self.lr, Schedule):
             self.require("lr", lambda x: x >= 0, "a number from 0 up")
         self.require("factor", lambda x: x < 1, "below 1")
-        if self.mode not in ("min", "max"):
-            self.reject("mode", "'min' or 'max'")
-        if self.threshold_mode not in ("rel", "abs", "magnitude"):
-            self.reject("threshold_mode", "'rel', 'abs' or 'magnitude'")
+        self.choose("mode", "min", "max")
+        self.choose("threshold_mode", "rel", "abs", "magnitude")
+        rule = "an int from 0 up, below 2**31"
         for name in ("num_bad_epochs", "cooldown_counter"):
-            self.require(name, lambda n: n is None or (n >= 0 and n % 1 == 0), "an int from 0 up")
+            self.require(name, lambda n: n is None or (0 <= n < 2**31 and n % 1 == 0), rule)
 
     def _check_numbers(self, name, value):
         if name != "lr" or not (isinstance(value, Value) or callable(value)):
@@ -104,6 +103,7 @@ class ReduceLROnPlateau(Value):
 
     def init(self) -> PlateauState:
         """The state before any metric, or where `best` and the counters say."""
+        self.require_scalars()
         worst = np.inf if self.mode == "min" else -np.inf
         begun = [self.best, self.num_bad_epochs, self.cooldown_counter]
         best, *counters = (
@@ -118,6 +118,7 @@ class ReduceLROnPlateau(Value):
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
         checked(state)
+        self.require_scalars()
         if not isinstance(self.lr, Schedule):
             return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
         _, schedule = _planned(self.lr)
@@ -226,6 +227,7 @@ class ReduceLROnPlateau(Value):
 
     def _judge(self, state: PlateauState, value: Any) -> PlateauState:
         """The state after a metric; `state.count` is already that of the next update."""
+        self.require_scalars()
         plan, lr = _planned(self.lr) if isinstance(self.lr, Schedule) else ((), self.lr)
         lengths: dict[str, Any] = {"patience": self.patience, "cooldown": self.cooldown}
         lengths = {name: float(x) if known(x) else x for name, x in lengths.items()}  # of any size
@@ -267,6 +269,9 @@ class _Scaled(Schedule):
     def last_count(self):
         return self.schedule.last_count()
 
+    def undefined_from(self):
+        return self.schedule.undefined_from()
+
     def past_end(self, count):
         return self.schedule.past_end(count)
 
@@ -299,7 +304,8 @@ def _advance(plan: tuple, p: ReduceLROnPlateau, state: PlateauState, value) -> P
     with jax.numpy_dtype_promotion("standard"):
         value = jnp.reshape(value, ()).astype(state.best.dtype)
         metric, best = value.astype(jnp.float64), state.best.astype(jnp.float64)
-        margin = p.threshold if p.mode == "min" else -p.threshold
+        threshold = xp.floating(p.threshold)  # an unsigned one has no negative
+        margin = threshold if p.mode == "min" else -threshold
         if p.threshold_mode == "abs":
             bar = best - margin
         elif p.threshold_mode == "rel":

@@ -95,6 +95,10 @@ class Product(Derived):
         lasts = [last for part in self._parts() if (last := part.last_count()) is not None]
         return functools.reduce(xp.minimum, lasts) if lasts else None
 
+    def undefined_from(self):
+        holes = [hole for part in self._parts() if (hole := part.undefined_from()) is not None]
+        return min(holes, default=None)
+
     def momentum_part(self):
         momenta = self._momenta()
         return momenta[0] if len(momenta) == 1 else None

@@ -138,6 +138,10 @@ class Schedule(Value):
         """The number of counts the user wants tabulated."""
         return None
 
+    def undefined_from(self) -> int | None:
+        """The first count whose rate is known to be no number."""
+        return None
+
     def warn_if_replayed(self) -> None:
         """Tells the user what a missing `total_steps` costs."""
         if not _silent.get() and self.horizon() is None and _phases.by_steps in self.plan()[0]:
@@ -318,13 +322,25 @@ def caller_level() -> int:
     return level
 
 
+def first_undefined(rates: Any) -> int | None:
+    """The first count at which a table holds no number."""
+    holes = ~np.isfinite(rates)
+    return int(holes.argmax()) if holes.any() else None
+
+
 class Lookup(Schedule):
     """Rates by count, in place of a schedule that has no closed form."""
 
     rates: np.ndarray
 
+    def __post_init__(self):
+        """Checks nothing, for a rate may overflow beyond the counts that are asked for."""
+
     def plan(self):
         return (), self
+
+    def undefined_from(self):
+        return first_undefined(self.rates)
 
     def rate(self, count, plan):
         return jnp.asarray(self.rates)[jnp.clip(count, 0, len(self.rates) - 1)]

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._exact import checked, float_type, settled
-from ._schedule import Schedule
+from ._exact import checked, float_type, require_scalars, settled
+from ._schedule import Schedule, first_undefined
 from ._value import as_count
 
 
@@ -21,7 +21,10 @@ class Table(Schedule):
     def __post_init__(self):
         for name in ("rates", "momenta"):
             if isinstance(getattr(self, name), list | tuple):
-                object.__setattr__(self, name, np.asarray(getattr(self, name)))
+                try:
+                    object.__setattr__(self, name, np.asarray(getattr(self, name)))
+                except (TypeError, ValueError):  # rows of unlike length
+                    self.reject(name, "a list of rates")
         super().__post_init__()
 
     def validate(self):
@@ -30,7 +33,11 @@ class Table(Schedule):
         if self.momenta is not None and np.shape(self.momenta) != np.shape(self.rates):
             self.reject("momenta", "as many as the rates")
 
+    def undefined_from(self):
+        return first_undefined(self.rates)
+
     def __call__(self, count: Any) -> jax.Array:
+        require_scalars(self)
         count = checked(self, count, None)
         rates = jax.lax.convert_element_type(settled(self.rates), float_type())
         return rates[jnp.minimum(count, len(self.rates) - 1)]
@@ -81,8 +88,10 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
             f" {type(schedule).__name__}."
         )
     num_steps = as_count(num_steps)
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
-        raise ValueError(f"`tabulate(num_steps=...)` must be a positive int, got {num_steps!r}.")
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or not 0 < num_steps < 2**31:
+        raise ValueError(
+            f"`tabulate(num_steps=...)` must be a positive int (below 2**31), got {num_steps!r}."
+        )
     # On the CPU, because a TPU's float64 is two float32.
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.ensure_compile_time_eval(), jax.default_device(cpu):

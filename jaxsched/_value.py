@@ -6,12 +6,13 @@ structure. Building a value checks it; flattening and unflattening never do, bec
 puts tracers, shapes and placeholders where the numbers were.
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
 import numbers
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import jax
@@ -28,12 +29,26 @@ Number = Float | Int
 _MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
 _MAY_BE_INFINITE |= {"threshold", "eps", "power", "best"}
 
+# What compiled code takes for 0, a rate may have decayed to; others are divided by.
+_SMALLEST = float(np.finfo(np.float64).tiny)
+_MAY_BE_TINY = {"lr", "initial_lr", "eta_min", "swa_lr", "base_lr", "max_lr", "min_lr"}
+_MAY_BE_TINY |= {"threshold", "eps", "best", "rates", "momenta"}
+
+_MAY_BE_EMPTY = {"milestones", "rates", "momenta", "numbers"}  # rows, which say more themselves
+
 _NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
 
 
 def static(default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **kw):
     """A field that is structure: JAX neither traces nor maps it (`when`: only such values)."""
     return dataclasses.field(default=default, metadata={"static": when or (lambda _: True)}, **kw)
+
+
+@contextlib.contextmanager
+def lenient() -> Iterator[None]:
+    """JAX mixes types and ranks of numbers here, whatever its user has it refuse."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def known(value: Any) -> bool:
@@ -52,6 +67,14 @@ def concrete(value: Any) -> list:
     if isinstance(value, jax.Array) and not value.is_fully_addressable:
         return []
     return list(np.ravel(np.asarray(value)))
+
+
+def overflows(base: Any, exponent: int) -> bool:
+    """Whether Python's power of a float is an OverflowError."""
+    try:
+        return math.isinf(float(base) ** exponent)
+    except OverflowError:
+        return True
 
 
 def is_zero(value: Any) -> bool:
@@ -88,7 +111,8 @@ class Value:
                 self._check_numbers(field.name, value)
             if field.name == "last_epoch" and (type(value) is not int or not -1 <= value < 2**62):
                 self.reject("last_epoch", "an int from -1 up, below 2**62")
-        self.validate()
+        with lenient():
+            self.validate()
 
     @staticmethod
     def _is_structure(field: dataclasses.Field, value: Any) -> bool:
@@ -104,9 +128,23 @@ class Value:
         if not all(ok(number) for number in numbers):
             self.reject(name, rule)
 
+    def choose(self, name: str, *words: str, more: str = "") -> None:
+        """Raises a ValueError if field `name` is none of the `words`."""
+        word = getattr(self, name)
+        if not isinstance(word, str) or word not in words:
+            *most, last = map(repr, words)
+            self.reject(name, f"{', '.join(most)} or {last}{more}")
+
+    def require_scalars(self) -> None:
+        """Raises a ValueError for a field that is still a batch."""
+        for field in dataclasses.fields(self):
+            shape = np.shape(value) if hasattr(value := getattr(self, field.name), "dtype") else ()
+            if shape:
+                self.reject(field.name, "a scalar when it is used (a batch goes under `jax.vmap`)")
+
     def reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
         value = getattr(self, name)
-        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {value!r}.")
+        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {_shown(value)}.")
 
     def _check_numbers(self, name: str, value: Any) -> None:
         if name in _NESTED:
@@ -115,11 +153,14 @@ class Value:
             self.reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
         error = ValueError if name in self.checked_by_value else TypeError
         for number in value if isinstance(value, tuple) else (value,):
-            if not is_real(number):
+            empty = name not in _MAY_BE_EMPTY and not np.size(number)
+            if not is_real(number) or empty:
                 self.reject(name, "a number", error)
             for x in map(float, concrete(number)):
                 if math.isnan(x) or (math.isinf(x) and name not in _MAY_BE_INFINITE):
                     self.reject(name, "finite")
+                if 0 < abs(x) < _SMALLEST and name not in _MAY_BE_TINY:
+                    self.reject(name, f"0, or at least {_SMALLEST} in size")
 
     def __repr__(self) -> str:
         arguments = []
@@ -149,6 +190,13 @@ class Value:
             object.__setattr__(self, name, value)
 
 
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # an int of more digits than Python writes
+        return f"a very long {type(value).__name__}"
+
+
 def _checking_its_call(generated):
     @functools.wraps(generated)
     def __init__(self, *args, **kwargs):
@@ -169,6 +217,8 @@ def _refuse_change(self, name: str, *_: Any) -> typing.NoReturn:
 
 def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
     """What a field is to hold, of what was given for it."""
+    if field.type is bool or field.type == "bool":
+        return _as_bool(value, field.name, given)
     if type(given) in (list, tuple):
         return tuple(map(as_number, given))
     is_count = field.name == "last_epoch" or (
@@ -176,14 +226,17 @@ def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
     )
     if is_count:
         return as_count(given)
-    if field.type is bool or field.type == "bool":
-        return _as_bool(value, field.name, given)
-    return as_number(given)
+    plain = as_number(given)
+    # As a number, not a truth value, which JAX would not add to one.
+    is_number = isinstance(plain, bool | np.bool_) and "static" not in field.metadata
+    return int(plain) if is_number else plain
 
 
 def _as_bool(value: "Value", name: str, given: Any) -> bool:
     plain = as_number(given)
-    if plain is None or (known(plain) and plain in (0, 1)) or isinstance(plain, np.bool_):
+    if plain is None or isinstance(plain, np.bool_):
+        return bool(plain)
+    if known(plain) and is_real(plain) and plain in (0, 1):
         return bool(plain)
     value.reject(name, "True or False", TypeError)
 
@@ -191,26 +244,53 @@ def _as_bool(value: "Value", name: str, given: Any) -> bool:
 def as_number(value: Any) -> Any:
     """The number that an array or tensor of one element, a Fraction, a huge int stand for.
 
-    Everything else as it is.
+    Everything else as it is, arrays in a type that JAX has too.
     """
     if isinstance(value, jax.Array):
-        return value
+        return _promotable(value)
     if isinstance(value, np.ndarray):
-        return as_number(value[()]) if value.ndim == 0 else value
+        plain = native(value)
+        return plain if plain.ndim or np.ma.is_masked(plain) else as_number(plain[()])
     if not isinstance(value, type) and hasattr(value, "numel") and hasattr(value, "item"):
-        return value.item() if value.numel() == 1 else value
+        try:
+            return value.item() if value.numel() == 1 else value
+        except RuntimeError:  # a tensor without data
+            return value
+    if isinstance(value, np.str_):
+        return str(value)
     if isinstance(value, np.longdouble) or _is_huge(value):
         return _as_float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
-        return int(value) if isinstance(value, numbers.Integral) else _as_float(value)
+        if isinstance(value, numbers.Rational) and value.denominator == 1:
+            return as_number(int(value.numerator))
+        return _as_float(value)
     return value
+
+
+def _promotable(array: jax.Array) -> jax.Array:
+    """The array in a type that JAX lets meet others, which those of a few bits must not."""
+    if jnp.issubdtype(array.dtype, jnp.integer) and jnp.iinfo(array.dtype).bits < 8:
+        return array.astype(jnp.int32)
+    if jnp.issubdtype(array.dtype, jnp.floating) and jnp.finfo(array.dtype).bits < 16:
+        return array.astype(jnp.float32)
+    return array
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """The array as a plain one, in a type that JAX has too; one with masked numbers as it is."""
+    if np.ma.is_masked(array):
+        return array
+    array = np.asarray(array)
+    if array.dtype == np.longdouble:
+        array = array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _as_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _is_huge(value: Any) -> bool:
@@ -228,15 +308,15 @@ def as_count(value: Any) -> Any:
 
 
 def is_real(number: Any) -> bool:
-    if isinstance(number, np.timedelta64):
+    """Whether it is one real number, or an array of them that JAX takes for one."""
+    if not hasattr(number, "dtype"):
+        return isinstance(number, numbers.Real)
+    arrays = isinstance(number, np.generic | np.ndarray | jax.Array)
+    if np.ma.is_masked(number) or not (arrays or hasattr(number, "__jax_array__")):
         return False
-    if isinstance(number, numbers.Real):
-        return True
-    dtype = getattr(number, "dtype", object)
-    try:
-        return jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, jnp.floating)
-    except TypeError:  # a dtype that is not NumPy's
+    if getattr(number.dtype, "kind", "") == "m":  # a duration, which is an integer to NumPy
         return False
+    return any(jnp.issubdtype(number.dtype, kind) for kind in (jnp.integer, jnp.floating))
 
 
 def _plain(value: Any) -> Any:

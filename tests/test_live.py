@@ -90,7 +90,7 @@ def fields(schedule):
         js.ReduceLROnPlateau,
         st.just(0.1),
         st.sampled_from(["min", "max"]),
-        st.floats(0.0, 0.99),
+        st.floats(0.0, 0.99, allow_subnormal=False),
         st.integers(0, 5),
         st.floats(0, 0.2),
         st.sampled_from(["rel", "abs"]),

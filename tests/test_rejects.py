@@ -74,8 +74,8 @@ COMPOSITES = [
     (lambda: js.SequentialLR([], []), ValueError, "at least one schedule"),
     (lambda: js.ChainedScheduler([E, js.ReduceLROnPlateau(LR)]), ValueError, "at index 1"),
     (lambda: js.SequentialLR([js.ReduceLROnPlateau(LR), E], [3]), ValueError, "at index 0"),
-    (lambda: js.ReduceLROnPlateau(LR, num_bad_epochs=-1), ValueError, "an int from 0 up, got -1"),
-    (lambda: js.ReduceLROnPlateau(LR, cooldown_counter=1.5), ValueError, "an int from 0 up, got 1.5"),
+    (lambda: js.ReduceLROnPlateau(LR, num_bad_epochs=-1), ValueError, "an int from 0 up, below 2**31, got -1"),
+    (lambda: js.ReduceLROnPlateau(LR, cooldown_counter=1.5), ValueError, "an int from 0 up, below 2**31, got 1.5"),
     (lambda: js.ReduceLROnPlateau(LR, best=float("nan")), ValueError, "must be finite, got nan"),
     (lambda: js.ChainedScheduler([E, 0.1]), TypeError, "got 0.1 at index 1"),
     (lambda: js.ChainedScheduler([E, js.ParamGroups([E])]), TypeError, "at index 1"),
@@ -90,7 +90,7 @@ COMPOSITES = [
     (lambda: js.ParamGroups([0.1]), TypeError, "schedules=...)` must be schedules"),
     (lambda: js.per_epoch(0.1, 3), TypeError, "schedule=...)` must be a schedule"),
     (lambda: js.per_epoch(E, 0), ValueError, "steps_per_epoch=...)` must be a positive int, got 0"),
-    (lambda: js.tabulate(E, 0), ValueError, "num_steps=...)` must be a positive int, got 0"),
+    (lambda: js.tabulate(E, 0), ValueError, "num_steps=...)` must be a positive int (below 2**31), got 0"),
     (lambda: js.ChainedScheduler([E], total_steps=0), ValueError, "total_steps=...)` must be a positive int"),
 ]  # fmt: skip
 
