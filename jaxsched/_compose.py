@@ -14,7 +14,7 @@ from ._table import Table
 from ._value import as_count, concrete, static
 
 
-class _Composite(Schedule):
+class Composite(Schedule):
     """Schedules that share one rate."""
 
     def __post_init__(self):
@@ -83,7 +83,7 @@ class _Composite(Schedule):
 class CompositeMomentum(Derived):
     """The momentum that the parts of a chain or sequence leave in the group."""
 
-    schedule: _Composite
+    schedule: Composite
 
     __mul__ = __rmul__ = no_number
 
@@ -93,7 +93,7 @@ class CompositeMomentum(Derived):
 
     def rate(self, count, plan):
         phases = _phases.momenta(_protocol.play(self.schedule))
-        return _phases.rate(phases, plan, count)
+        return _phases.rate_at(phases, plan, count)
 
     def last_count(self):
         return self.schedule.last_count()
@@ -105,7 +105,7 @@ class CompositeMomentum(Derived):
         return f"{self.schedule!r}.momentum"
 
 
-class ChainedScheduler(_Composite):
+class ChainedScheduler(Composite):
     """Schedules that step together, each on the rate that the one before it left.
 
     Most chains have a closed form: those in which all parts multiply; those with a part that
@@ -169,7 +169,7 @@ def _are_counts(milestones) -> bool:
     return isinstance(milestones, tuple)
 
 
-class SequentialLR(_Composite):
+class SequentialLR(Composite):
     """One schedule after the other; each `milestone` is the count at which the next begins.
 
     Like PyTorch, a part begins at the initial rate if it has a closed form of its own, and goes
@@ -241,7 +241,7 @@ class SequentialLR(_Composite):
                 self.reject("milestones", "whole counts from 0 up, in order")
         if not self.swept:
             object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
-        elif any(isinstance(part, _Composite) for part in self.schedulers):
+        elif any(isinstance(part, Composite) for part in self.schedulers):
             self.reject("milestones", "Python ints where a part is a chain or a sequence")
         super().validate()
 

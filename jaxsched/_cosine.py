@@ -1,13 +1,9 @@
 """Clock to cosine: CosineAnnealingLR, its warm restarts, and SWALR's approach to a fixed rate."""
 
-import numpy as np
-
 from . import _numbers as xp
 from ._affine import IDENTITY, Affine
 from ._schedule import Single
-from ._value import Float, Int, Number, static
-
-_INTEGERS = (int, np.integer)
+from ._value import INTEGERS, Float, Int, Number, static
 
 
 class CosineAnnealingLR(Single):
@@ -124,8 +120,8 @@ class CosineAnnealingWarmRestarts(Single):
 
     def validate(self):
         super().validate()
-        self.require("T_0", lambda n: isinstance(n, _INTEGERS) and n > 0, "a positive int")
-        self.require("T_mult", lambda n: isinstance(n, _INTEGERS) and n >= 1, "an int from 1 up")
+        self.require("T_0", lambda n: isinstance(n, INTEGERS) and n > 0, "a positive int")
+        self.require("T_mult", lambda n: isinstance(n, INTEGERS) and n >= 1, "an int from 1 up")
 
     @property
     def fractional(self) -> bool:
@@ -203,7 +199,7 @@ class SWALR(Single):
     def validate(self):
         super().validate()
         self.require(
-            "anneal_epochs", lambda n: isinstance(n, _INTEGERS) and n >= 0, "an int from 0 up"
+            "anneal_epochs", lambda n: isinstance(n, INTEGERS) and n >= 0, "an int from 0 up"
         )
         self.choose("anneal_strategy", "cos", "linear")
 

@@ -19,7 +19,7 @@ _MODES = ("triangular", "triangular2", "exp_range")
 class Momentum(Schedule):
     """The momentum that goes with a CyclicLR or OneCycleLR, as a schedule of its own."""
 
-    schedule: "_Cycling"
+    schedule: "Cycling"
 
     @property
     def last_epoch(self):
@@ -48,7 +48,7 @@ class Momentum(Schedule):
     __mul__ = __rmul__ = no_number  # `optax.sgd` multiplies with it
 
 
-class _Cycling(Schedule):
+class Cycling(Schedule):
     """What sets a momentum along with the rate."""
 
     cycle_momentum = True
@@ -73,7 +73,7 @@ class _Cycling(Schedule):
         raise NotImplementedError
 
 
-class CyclicLR(_Cycling):
+class CyclicLR(Cycling):
     """Moves the learning rate up and down between two rates.
 
         lr(t) = base_lr + (max_lr - base_lr) * height(t) * scale
@@ -169,7 +169,7 @@ class CyclicLR(_Cycling):
     def attach(self, group):
         if self.last_epoch == -1:
             group.set_lr(self.base_lr)
-            group.set_levels(OneCycleLR, self, _momenta(self))
+            group.set_levels(OneCycleLR, self, momenta_written(self))
         group.set_default_initial_lr()
         if group.initial_lr is None:
             return self, self
@@ -224,7 +224,7 @@ class CyclicLR(_Cycling):
         return int(1 + steps / total) if known(total) else steps + 1
 
 
-class OneCycleLR(_Cycling):
+class OneCycleLR(Cycling):
     """One rise to `max_lr` and one long fall far below the start: super-convergence.
 
         lr goes   max_lr / div_factor  ->  max_lr  ->  max_lr / div_factor / final_div_factor
@@ -352,7 +352,7 @@ class OneCycleLR(_Cycling):
             group.initial_lr = initial
         if self.last_epoch == -1 or "max_lr" not in group.levels.get(OneCycleLR, {}):
             rates = ("max_lr", "div_factor", "final_div_factor")
-            group.set_levels(OneCycleLR, self, (*rates, *_momenta(self)))
+            group.set_levels(OneCycleLR, self, (*rates, *momenta_written(self)))
         if group.initial_lr is None:
             group.initial_lr = initial
         return self, self
@@ -387,6 +387,6 @@ class OneCycleLR(_Cycling):
         return end + (begin - end) / 2.0 * (xp.cos(xp.pi * way) + 1.0)
 
 
-def _momenta(schedule: _Cycling) -> tuple[str, ...]:
+def momenta_written(schedule: Cycling) -> tuple[str, ...]:
     """What a cycle writes into the group, whence every OneCycleLR on the optimizer reads it."""
     return ("base_momentum", "max_momentum") if schedule.cycle_momentum else ()

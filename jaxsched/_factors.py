@@ -175,7 +175,7 @@ class ConstantLR(Multiplying):
         )
 
     def scale(self, s, t):
-        return _ratio(self.height(t), self.height(s))
+        return xp.ratio(self.height(t), self.height(s))
 
     def restart(self, t) -> Affine:
         return Affine(0, self.base * xp.where(self.total_iters <= 0, 1.0, self.factor))
@@ -231,7 +231,7 @@ class LinearLR(Multiplying):
         self.require("end_factor", lambda x: 0 <= x <= 1, "from 0 to 1")
 
     def scale(self, s, t):
-        return _ratio(self.height(t), self.height(s))
+        return xp.ratio(self.height(t), self.height(s))
 
     def start(self, t) -> Affine:
         return self._step(t) if t == 0 else IDENTITY
@@ -322,7 +322,7 @@ class PolynomialLR(Multiplying):
         self.require("power", lambda p: p >= 0 or not ends, "from 0 up")
 
     def scale(self, s, t):
-        ratio = _ratio(self.left(t), self.left(s))
+        ratio = xp.ratio(self.left(t), self.left(s))
         if not xp.traced(self.total_iters, self.power):
             return xp.power(ratio, self.power)
         # Where the curve has ended it stays at 0, and so does its derivative: that of a power
@@ -345,13 +345,6 @@ class PolynomialLR(Multiplying):
     def left(self, t):
         last = xp.minimum(t, xp.floor(self.total_iters))
         return xp.where(self.total_iters > 0, 1.0 - xp.over(last, self.total_iters), 1.0)
-
-
-def _ratio(now, then):
-    """now / then, and 1 where both are 0: a rate that has reached it stays there."""
-    if not xp.traced(then) and then != 0.0:
-        return xp.over(now, then)
-    return xp.where((now == 0.0) & (then == 0.0), 1.0, xp.over(now, then))
 
 
 def _first_whole_multiple(size: Int | Float):

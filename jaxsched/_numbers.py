@@ -68,6 +68,13 @@ def over(x, y):
     return x if not traced(y) and y == 1.0 else lax.div(x, y + 0.0 * x)
 
 
+def ratio(now, then):
+    """now / then, and 1 where both are 0: a rate that has reached it stays there."""
+    if not traced(then) and then != 0.0:
+        return over(now, then)
+    return where((now == 0.0) & (then == 0.0), 1.0, over(now, then))
+
+
 def power(base, exponent):
     """base ** exponent in float64, with derivatives that are right at 0 too."""
     if not traced(base, exponent):

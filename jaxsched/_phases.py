@@ -81,7 +81,7 @@ def composed(parts, clocks, rate, n):
         return _since_start(parts[0], clocks[0], n)(rate)
     kinds = defaultdict(list)
     for part, clock in zip(parts, clocks, strict=True):
-        kinds[_kind((part, clock))].append((part, clock))
+        kinds[kind_of((part, clock))].append((part, clock))
     for members in kinds.values():
         if len(members) < MANY:
             for part, clock in members:
@@ -95,7 +95,7 @@ def _since_start(part, clock, n) -> Affine:
     return part.steps(clock.reading, clock.at(n))
 
 
-def _kind(tree) -> tuple:
+def kind_of(tree) -> tuple:
     """What schedules have in common that differ in numbers only."""
     leaves, structure = jax.tree.flatten(tree)
     return structure, *map(np.shape, leaves)
@@ -158,7 +158,7 @@ def by_steps(parts, clocks, rate, n):
 
     def step(i, rate):
         for part, clock in zip(parts, clocks, strict=True):
-            rate = _change(part, clock, i)(rate)
+            rate = change_at(part, clock, i)(rate)
         return rate
 
     # Adding 0 * n lets the carry vary with the count, which shard_map wants to know beforehand.
@@ -166,12 +166,12 @@ def by_steps(parts, clocks, rate, n):
     return jax.lax.fori_loop(1, n + 1, step, rate)
 
 
-def _change(part, clock, n) -> Affine:
+def change_at(part, clock, n) -> Affine:
     """What a part does at the `n`th count of a phase."""
     return part.between(clock.at(n - 1), clock.at(n)) if clock.maps else part._step(clock.at(n))
 
 
-def rate(phases, plan, count):
+def rate_at(phases, plan, count):
     """The rate at `count`."""
     entries = []
     for index, phase in enumerate(phases):
@@ -232,7 +232,7 @@ def _pick(phases, plan, entries, count):
     start = xp.take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
-        kinds[form, _kind(phase.parts_and_clocks)].append(i)
+        kinds[form, kind_of(phase.parts_and_clocks)].append(i)
     result = None
     for (form, *_), members in kinds.items():
         inside = xp.take(np.isin(np.arange(len(phases)), members), index)
@@ -342,7 +342,7 @@ def _changes(treedef, total_steps: int, leaves):
 
     def change(n, part, clock):
         [part] = _varied([part], n)
-        step = _change(part, clock, n)
+        step = change_at(part, clock, n)
         return jnp.asarray(step.a, jnp.float64), jnp.asarray(step.b, jnp.float64)
 
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):

@@ -220,7 +220,7 @@ class Schedule(Value):
         horizon = self.horizon()
         if horizon is not None:
             count = jax.numpy.minimum(count, horizon - 1)
-        return _phases.rate(_protocol.play(self), plan, count)
+        return _phases.rate_at(_protocol.play(self), plan, count)
 
     def last_count(self) -> int | None:
         """The last count that PyTorch reaches without an error, if there is one."""

@@ -24,6 +24,7 @@ from ._habits import check_call
 Float = float | jax.Array | np.ndarray
 Int = int | jax.Array | np.ndarray
 Number = Float | Int
+INTEGERS = (int, np.integer)
 
 # Lengths that may be infinite in PyTorch too: a phase that never ends is no error.
 _MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
