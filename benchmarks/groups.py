@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """A table's title and explanation; what the README calls it, and the other side."""
+    """A table's title and explanation; what the guide calls it, and the other side."""
 
     title: str
     text: str

@@ -1,7 +1,7 @@
 """How far Optax's own schedules are from PyTorch's on the same arguments, and how far ours are.
 
-python benchmarks/optax_schedules.py            # prints the README's table
-python benchmarks/optax_schedules.py --readme   # writes it there, between its two markers
+python benchmarks/optax_schedules.py           # prints the guide's table
+python benchmarks/optax_schedules.py --write   # writes it there, between its two markers
 
 The reference is what live PyTorch shows, in float64. Optax and jaxsched give float32.
 """
@@ -23,7 +23,7 @@ import optax.contrib
 
 import jaxsched as js
 
-README = Path(__file__).parents[1] / "README.md"
+GUIDE = Path(__file__).parents[1] / "examples" / "guides" / "optax_schedules.md"
 MARKERS = "<!-- optax-table -->", "<!-- /optax-table -->"
 HEADER = "PyTorch", "Optax's nearest", "largest difference", "at step", "jaxsched"
 NOTE = """\
@@ -220,25 +220,25 @@ def table(rows: list[Row]) -> str:
     return "\n".join([*[f"| {' | '.join(cells)} |" for cells in lines], "", setting(), NOTE, ""])
 
 
-def split_readme(text: str) -> tuple[str, str, str]:
-    """A README up to the first marker, between the two, and from the second on."""
+def split_guide(text: str) -> tuple[str, str, str]:
+    """The guide up to the first marker, between the two, and from the second on."""
     match = re.fullmatch(rf"(.*{MARKERS[0]}\n)(.*)({MARKERS[1]}\n.*)", text, re.DOTALL)
     if match is None:
-        raise ValueError(f"README.md has no lines `{MARKERS[0]}` and, later, `{MARKERS[1]}`.")
+        raise ValueError(f"{GUIDE.name} has no lines `{MARKERS[0]}` and, later, `{MARKERS[1]}`.")
     return match[1], match[2], match[3]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
-    readme = parser.parse_args().readme
+    parser.add_argument("--write", action="store_true", help=f"write the table into {GUIDE.name}")
+    write = parser.parse_args().write
     if importlib.util.find_spec("torch") is None:
         raise SystemExit("this compares with live PyTorch: pip install -e '.[torch]'")
-    if not readme:
+    if not write:
         print(table(measured()), end="")
         return
-    before, _, after = split_readme(README.read_text())
-    README.write_text(before + table(measured()) + after)
+    before, _, after = split_guide(GUIDE.read_text())
+    GUIDE.write_text(before + table(measured()) + after)
 
 
 if __name__ == "__main__":

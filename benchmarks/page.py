@@ -1,4 +1,4 @@
-"""The results page and the README's headline.
+"""The results page, and the summary in the guide to speed.
 
 Both are made of the stored files alone, so that neither can say what no run has measured.
 """
@@ -12,7 +12,7 @@ from groups import GROUPS
 from results import COLUMNS, Row, rows_of, short, stored
 
 PAGE = Path(__file__).with_name("RESULTS.md")
-README = Path(__file__).parents[1] / "README.md"
+GUIDE = Path(__file__).parents[1] / "examples" / "guides" / "speed.md"
 MARKERS = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 NO_CUDA = "not measured: no CUDA GPU was at hand"
 HEADER = "", "against", "measured", "target", "met", "on CUDA"
@@ -77,7 +77,7 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]
 
 
 def headline(results: dict[str, dict]) -> str:
-    """The main README's table, a row for each group."""
+    """The summary in the guide to speed: a row for each group."""
     cpu, cuda = results.get("cpu"), results.get("cuda")
     rows = []
     for name, group in GROUPS.items():
@@ -106,15 +106,15 @@ def _range(numbers: list[float]) -> str:
     return " to ".join(dict.fromkeys([short(min(numbers)), short(max(numbers))]))
 
 
-def split_readme(text: str) -> tuple[str, str, str] | None:
-    """The README up to the first marker, between the two, from the second on; None without."""
+def split_guide(text: str) -> tuple[str, str, str] | None:
+    """The guide up to the first marker, between the two, from the second on; None without."""
     match = re.fullmatch(rf"(.*{MARKERS[0]}\n)(.*)({MARKERS[1]}\n.*)", text, re.DOTALL)
     return match and match.groups()
 
 
 def write() -> None:
-    """Writes the page, and the README's headline where its markers are."""
+    """Writes the page, and the summary in the guide, where its markers are."""
     results = stored()
     PAGE.write_text(page(results))
-    if parts := split_readme(README.read_text()):
-        README.write_text(parts[0] + headline(results) + parts[2])
+    if parts := split_guide(GUIDE.read_text()):
+        GUIDE.write_text(parts[0] + headline(results) + parts[2])

@@ -11,7 +11,11 @@ import jax
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = "jax", "optax", "flax", "torch", "braintools", "numpy"
-WRITTEN = "benchmarks/results", "benchmarks/RESULTS.md", "README.md"  # by a run itself
+WRITTEN = (
+    "benchmarks/results",
+    "benchmarks/RESULTS.md",
+    "examples/guides/speed.md",
+)  # by a run itself
 
 
 def backend() -> str:

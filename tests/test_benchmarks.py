@@ -1,4 +1,4 @@
-"""What the README says about Optax's own schedules, measured again; and the suite that measures."""
+"""What the guide says about Optax's own schedules, measured again; and the suite that measures."""
 
 import dataclasses
 import importlib
@@ -44,8 +44,8 @@ def test_every_scheduler_has_a_row(rows):
     assert len({row.call.split("(")[0] for row in rows}) == 16
 
 
-def test_the_readme_shows_what_is_measured(benchmark, rows):
-    _, shown, _ = benchmark.split_readme((ROOT / "README.md").read_text())
+def test_the_guide_shows_what_is_measured(benchmark, rows):
+    _, shown, _ = benchmark.split_guide(benchmark.GUIDE.read_text())
     shown = [line.split(" | ") for line in shown.splitlines() if line.startswith("| `")]
     assert len(shown) == len(rows)
     for cells, row in zip(shown, rows, strict=True):
@@ -63,7 +63,7 @@ def test_the_table_is_written_between_the_markers(benchmark):
     for between in ("", "an old table\n"):
         text = f"before\n{first}\n{between}{last}\nafter\n"
 
-        assert benchmark.split_readme(text) == (f"before\n{first}\n", between, f"{last}\nafter\n")
+        assert benchmark.split_guide(text) == (f"before\n{first}\n", between, f"{last}\nafter\n")
 
 
 class Clock:
@@ -177,7 +177,7 @@ def stored(monkeypatch, tmp_path):
     results, page = load("results"), load("page")
     monkeypatch.setattr(results, "STORED", tmp_path / "results")
     monkeypatch.setattr(page, "PAGE", tmp_path / "RESULTS.md")
-    monkeypatch.setattr(page, "README", tmp_path / "README.md")
+    monkeypatch.setattr(page, "GUIDE", tmp_path / "speed.md")
     return results, page
 
 
@@ -203,11 +203,11 @@ def groups(results, ratio=0.5, names=None):
 def test_the_page_is_made_of_what_is_stored(stored):
     results, page = stored
     results.store(SETTING, groups(results))
-    page.README.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
+    page.GUIDE.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
 
     page.write()
 
-    shown, readme = page.PAGE.read_text(), page.README.read_text()
+    shown, guide = page.PAGE.read_text(), page.GUIDE.read_text()
     assert (
         shown.count(
             "| what | against | 1.000 ms | 2.000 ms | 0.500 | at most 1.0x | yes | not measured |"
@@ -217,10 +217,10 @@ def test_the_page_is_made_of_what_is_stored(stored):
     assert "**CPU**: commit `c0ffeec0ffee`, " in shown
     assert "the run took 8 minutes" in shown
     assert "- **CUDA**: not measured: no CUDA GPU was at hand." in shown
-    assert readme.startswith("before\n<!-- benchmarks -->\n| ")
-    assert readme.endswith(" |\n<!-- /benchmarks -->\nafter\n")
+    assert guide.startswith("before\n<!-- benchmarks -->\n| ")
+    assert guide.endswith(" |\n<!-- /benchmarks -->\nafter\n")
     assert (
-        readme.count("| 0.500 | at most 1.0x | 1 of 1 | not measured: no CUDA GPU was at hand |")
+        guide.count("| 0.500 | at most 1.0x | 1 of 1 | not measured: no CUDA GPU was at hand |")
         == 8
     )
 
@@ -280,11 +280,9 @@ def test_the_page_shows_what_is_stored_and_nothing_else():
     assert page.PAGE.read_text() == page.page(results.stored())
 
 
-def test_the_readmes_headline_shows_what_is_stored():
+def test_the_guides_summary_shows_what_is_stored():
     results, page = load("results"), load("page")
-    parts = page.split_readme((ROOT / "README.md").read_text())
-    if parts is None:
-        pytest.skip("the README has no markers")
+    parts = page.split_guide(page.GUIDE.read_text())
 
     assert parts[1] == page.headline(results.stored())
 
@@ -351,7 +349,7 @@ def test_a_smoke_run_measures_and_stores_nothing(stored, capsys):
 
 def test_results_of_a_run_are_stored_and_shown(stored, capsys, monkeypatch):
     results, page = stored
-    page.README.write_text("no markers\n")
+    page.GUIDE.write_text("no markers\n")
     run = load("run")
     monkeypatch.setattr(run, "MEASURES", {name: lambda quick: [] for name in run.MEASURES})
 
@@ -362,7 +360,7 @@ def test_results_of_a_run_are_stored_and_shown(stored, capsys, monkeypatch):
         == results.GROUPS.keys()
     )
     assert page.PAGE.read_text().count("\n## ") == 8
-    assert page.README.read_text() == "no markers\n"
+    assert page.GUIDE.read_text() == "no markers\n"
     where = run.setting.setting() | {"commit": "another"}
     monkeypatch.setattr(run.setting, "setting", lambda told: where)
     run.main(["--only", "eager"])

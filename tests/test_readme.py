@@ -1,8 +1,11 @@
-"""What the README shows, run as it stands; and the picture."""
+"""What README and guides show, run as it stands; their links; and the picture."""
 
+import doctest
+import importlib
 import re
 import shlex
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,42 +14,116 @@ import numpy as np
 import pytest
 
 import jaxsched as js
+import jaxsched.testing as testing
 from jaxsched.__main__ import main
-from jaxsched._trace import SHIPPED, shipped
 
 ROOT = Path(__file__).parents[1]
+GUIDES = ROOT / "examples" / "guides"
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted(GUIDES.glob("*.md"))]
+LINKED = [*PAGES, ROOT / "examples" / "README.md", ROOT / "benchmarks" / "README.md"]
+OPTIONAL = "torch", "transformers", "timm", "flax", "orbax", "flatbuffers"
+NUMBER = r"-?\d+\.\d*(?:e[+-]?\d+)?"
 
 
-def test_every_snippet_runs_and_shows_what_it_says(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    namespace = {}
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def blocks(path, *languages):
+    """Language and text of each code block in `path`, all of them or those in some languages."""
+    text = path.read_text()
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [match.groups() for match in found if not languages or match[1] in languages]
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_python(snippet, name, namespace):
+    """Runs a block, and compares each `expression  # Array(...)` in it with what it gives."""
+    needed = re.findall(rf"^(?:import|from) ({'|'.join(OPTIONAL)})\b", snippet, re.MULTILINE)
+    if any(find_spec(module) is None for module in needed):
+        return
+    exec(compile(snippet, name, "exec"), namespace)
+    for line in snippet.splitlines():
+        if match := re.fullmatch(r"(\S.*?)  # (Array\(.*\))", line):
+            expression, shown = match.groups()
+            dtype = "float64" if jax.config.jax_enable_x64 else "float32"
+            value = np.asarray(eval(expression, namespace))
+            numbers = [float(x) for x in re.findall(NUMBER, shown)]
+            np.testing.assert_allclose(value.ravel(), numbers, rtol=1e-6)
+            assert value.dtype == dtype
+
+
+def run_command(line, capsys):
+    """Runs a `jaxsched` command, but for `jaxsched check` alone, which test_cli.py runs."""
+    command = shlex.split(line, comments=True)
+    if command[:1] != ["jaxsched"] or command == ["jaxsched", "check"]:
+        return
+    if command[1] == "record" and find_spec("torch") is None:
+        write_trace("my_run.jsonl")
+    else:
+        assert main(command[1:]) == 0, capsys.readouterr().err
+
+
+def write_trace(path):
+    schedule = js.StepLR(0.1, step_size=30)
+    rates = np.array([0.1] * 30 + [0.01])
+    config = js.to_config(schedule)
+    trace = js.Trace(
+        "2.13.0", "StepLR(optimizer, 30)", "SGD", np.arange(31), rates, schedule=config
+    )
+    trace.save(path)
+
+
+def run_blocks(path, capsys):
+    """Runs all blocks in order, each after those above it."""
+    if find_spec("torch") is None:
+        write_trace("my_run.jsonl")
+    namespace = {"__name__": "__main__"}
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        for snippet in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-            needed = re.findall(r"^(?:import|from) (torch|transformers)\b", snippet, re.MULTILINE)
-            if any(find_spec(name) is None for name in needed):
-                continue
-            exec(compile(snippet, "README.md", "exec"), namespace)
-            for line in snippet.splitlines():
-                if match := re.fullmatch(r"(\S.*?)  # (Array\(.*\))", line):
-                    expression, shown = match.groups()
-                    dtype = "float64" if jax.config.jax_enable_x64 else "float32"
-                    value = np.asarray(eval(expression, namespace))
-                    numbers = [float(x) for x in re.findall(r"\d+\.\d+", shown)]
-                    np.testing.assert_allclose(value.ravel(), numbers, rtol=1e-6)
-                    assert value.dtype == dtype
+        for language, text in blocks(path, "python", "sh"):
+            if language == "python":
+                run_python(text, name_of(path), namespace)
+            else:
+                for line in text.replace("\\\n", " ").splitlines():
+                    run_command(line, capsys)
 
 
-def test_every_command_runs(tmp_path, monkeypatch, capsys):
-    """But for `jaxsched check` alone, which test_cli.py runs."""
+@pytest.mark.parametrize("path", PAGES[1:], ids=name_of)
+def test_every_block_of_a_guide_runs_and_shows_what_it_says(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    lines = [
-        line
-        for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-        for line in block.splitlines()
-    ]
-    commands = [shlex.split(line)[1:] for line in lines if line.startswith("jaxsched ")]
-    assert {command[0] for command in commands} == {
+    run_blocks(path, capsys)
+
+
+def test_every_block_of_the_readme_runs_and_both_its_scripts_print_the_same_rates(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    run_blocks(ROOT / "README.md", capsys)
+
+    printed = re.findall(r"epoch (\d): lr (\S+),", capsys.readouterr().out)
+    before, after = printed[:-9], printed[-9:]
+    assert len({lr for _, lr in after}) == 3
+    if find_spec("torch") is not None:
+        assert before == after
+
+
+def test_all_blocks_are_in_languages_that_are_run():
+    """`pycon` blocks are the docstrings' examples; `text` is what a program prints."""
+    for path in PAGES:
+        assert {language for language, _ in blocks(path)} <= {"python", "sh", "pycon", "text"}
+
+
+def test_the_guide_to_the_command_line_has_all_commands():
+    text = "".join(text for _, text in blocks(GUIDES / "command_line.md", "sh"))
+
+    assert set(re.findall(r"^jaxsched (\w+)", text, re.MULTILINE)) == {
         "list",
         "show",
         "plot",
@@ -54,35 +131,97 @@ def test_every_command_runs(tmp_path, monkeypatch, capsys):
         "check",
         "report",
     }
-    if find_spec("torch") is None:
-        my_run = "\n".join(line for line in (SHIPPED / "StepLR.jsonl").read_text().splitlines()[:1])
-        (tmp_path / "my_run.jsonl").write_text(my_run)
-        commands = [command for command in commands if command[0] != "record"]
-    for command in commands:
-        assert main(command) == 0, capsys.readouterr().err
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "curves.png",
-        "my_run.jsonl",
-        "parity.html",
-    }
 
 
-def test_the_number_of_traces_is_true():
-    traces = [trace for traces in shipped().values() for trace in traces]
-    steps = sum(trace.lr.size for trace in traces)
+@pytest.mark.parametrize("path", LINKED, ids=name_of)
+def test_commands_name_scripts_and_extras_that_exist(path):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    text = path.read_text()
 
-    assert f"{len(traces)} configurations, {steps:,} steps" in README
+    for script in re.findall(r"\bpython ((?:examples|benchmarks)/\S+?\.py)", text):
+        assert (ROOT / script).exists() or "NAME" in script, script
+    for named in re.findall(r"pip install -e '\.\[(.*?)\]'", text):
+        assert set(named.split(",")) <= set(extras), named
 
 
-TABLE = re.findall(r"^\| `(.*?)` \| `(.*?)` \|$", README, re.MULTILINE)
+def without_code(path):
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^    .*$", "", text, flags=re.MULTILINE)
+
+
+def anchors(path):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", without_code(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", LINKED, ids=name_of)
+def test_every_link_leads_somewhere(path):
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(path)):
+        if link.startswith(("https://", "http://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        if "jaxsched/_core" in link and not (ROOT / "jaxsched" / "_core").exists():
+            continue
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_the_readme_is_short_and_names_every_guide():
+    assert len(README.splitlines()) <= 260
+    assert len(PAGES) > 10
+    for path in PAGES[1:]:
+        assert name_of(path) in README
+
+
+def test_the_readme_has_the_two_commands():
+    lines = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
+
+    assert "pip install -e . && jaxsched check" in lines
+    assert "pip install -e '.[test]' && pytest" in lines
+
+
+def test_the_api_page_is_what_the_script_makes():
+    assert (GUIDES / "api.md").read_text() == load(GUIDES / "make_api.py").page()
+
+
+@pytest.mark.skipif(jax.config.jax_enable_x64, reason="it shows float32")
+def test_the_examples_of_the_api_page_run():
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    runner, parser = doctest.DocTestRunner(optionflags=flags), doctest.DocTestParser()
+    for number, (_, text) in enumerate(blocks(GUIDES / "api.md", "pycon")):
+        names = vars(js) | vars(testing) | {"np": np}
+        runner.run(parser.get_doctest(text, names, f"api.md, block {number}", None, 0))
+
+    assert runner.summarize(verbose=False).failed == 0
+    assert runner.tries > 50
+
+
+def test_the_number_of_traces_is_true(tmp_path):
+    path, counted = tmp_path / "trace.jsonl", []
+    for file in Path(js.__file__).parent.rglob("*.jsonl"):
+        for line in file.read_text().splitlines():
+            path.write_text(line)
+            counted.append(js.Trace.load(path).lr.size)
+
+    shown = f"{len(counted)} configurations, {sum(counted):,} steps"
+    assert shown in " ".join((GUIDES / "traces.md").read_text().split())
+    assert shown in " ".join(README.split())
+
+
+TABLE = re.findall(r"^\| `(.*?)` \| `(.*?)` \| ([^|]*) \|$", README, re.MULTILINE)
 
 
 def test_the_porting_table_has_all_sixteen():
-    assert len({torchs.split("(")[0] for torchs, _ in TABLE}) == 16
+    assert len({torchs.split("(")[0] for torchs, *_ in TABLE}) == 16
 
 
-@pytest.mark.parametrize("torchs, ours", TABLE)
-def test_both_sides_of_the_porting_table_agree(torchs, ours):
+@pytest.mark.parametrize("torchs, ours, counts", TABLE, ids=[torchs for torchs, *_ in TABLE])
+def test_both_sides_of_the_porting_table_agree(torchs, ours, counts):
     torch = pytest.importorskip("torch")
     scope = vars(torch.optim.lr_scheduler) | {"SWALR": torch.optim.swa_utils.SWALR}
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
@@ -112,4 +251,4 @@ def test_the_picture_is_drawn(tmp_path):
         plot_schedulers.main(tmp_path / "all.png")
 
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
-    assert set(plot_schedulers.SHOWN) == {torchs.split("(")[0] for torchs, _ in TABLE}
+    assert set(plot_schedulers.SHOWN) == {torchs.split("(")[0] for torchs, *_ in TABLE}

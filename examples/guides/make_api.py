@@ -1,0 +1,122 @@
+"""Writes api.md: every public name of jaxsched, with its signature and its docstring.
+
+python examples/guides/make_api.py
+"""
+
+import inspect
+import re
+from pathlib import Path
+
+import jaxsched
+import jaxsched.testing
+
+PAGE = Path(__file__).with_name("api.md")
+INTRODUCTION = """\
+# API
+
+Every public name, with its signature and its docstring. Written by
+`python examples/guides/make_api.py`.
+"""
+# What users call on objects; a schedule itself is called with a count.
+METHODS = {
+    "CyclicLR": ["momentum"],
+    "OneCycleLR": ["momentum"],
+    "ParamGroups": ["rates", "momentum", "partition", "single"],
+    "ReduceLROnPlateau": ["init", "update", "held", "step", "averaged"],
+    "Trace": ["save", "load", "build"],
+}
+SECTIONS = "Args", "Returns", "Raises", "Warns"
+
+
+def public(module) -> list[str]:
+    """The names in `__all__`; without it, those that do not start with an underscore."""
+    names = [name for name in getattr(module, "__all__", vars(module)) if name[0] != "_"]
+    return sorted(name for name in names if not inspect.ismodule(getattr(module, name)))
+
+
+def testing() -> list[str]:
+    """The functions that `jaxsched.testing` itself defines."""
+    if hasattr(jaxsched.testing, "__all__"):
+        return public(jaxsched.testing)
+    own = jaxsched.testing.__name__
+    return [n for n in public(jaxsched.testing) if vars(jaxsched.testing)[n].__module__ == own]
+
+
+def signature(name: str, function) -> str:
+    """The call with its defaults, without annotations."""
+    if isinstance(function, property) or not callable(function):
+        return name
+    try:
+        called = inspect.signature(function)
+    except ValueError:
+        return name
+    parameters = [p.replace(annotation=p.empty) for p in called.parameters.values()]
+    if parameters and parameters[0].name == "self":
+        parameters = parameters[1:]
+    return name + str(called.replace(parameters=parameters, return_annotation=called.empty))
+
+
+def markdown(docstring: str) -> str:
+    """Arguments as a list, examples in a block of their own; the rest is Markdown as it is."""
+    lines, paragraphs = docstring.splitlines(), []
+    section = example = False
+    for line in lines:
+        if example and not line.strip():
+            paragraphs.append("```")
+            example = False
+        if line.startswith(">>> ") and not example:
+            paragraphs.append("```pycon")
+            example = True
+        if example:
+            paragraphs.append(line)
+        elif line.rstrip(":") in SECTIONS and line.endswith(":"):
+            section = True
+            paragraphs += [f"**{line}**", ""]
+        elif section and line.startswith("  "):
+            entry = re.fullmatch(r"  (\*{0,2}\w+): (.*)", line)
+            paragraphs.append(f"- `{entry[1]}`: {entry[2]}" if entry else line)
+        else:
+            section = section and not line
+            paragraphs.append(line)
+    return "\n".join([*paragraphs, "```"] if example else paragraphs)
+
+
+def entry(name: str, value, level: int = 3) -> list[str]:
+    text = inspect.getdoc(value) or ""
+    return [f"{'#' * level} {name}", "", f"`{signature(name, value)}`", "", markdown(text), ""]
+
+
+def is_port(name: str) -> bool:
+    return "Port of https://docs.pytorch.org" in (getattr(jaxsched, name).__doc__ or "")
+
+
+def index(title: str, names: list[str], module) -> list[str]:
+    lines = [f"| {title} | |", "|---|---|"]
+    for name in names:
+        summary, _, _ = inspect.getdoc(getattr(module, name)).partition("\n\n")
+        lines.append(f"| [`{name}`](#{name.lower()}) | {' '.join(summary.split())} |")
+    return [*lines, ""]
+
+
+def page() -> str:
+    names = public(jaxsched)
+    parts = {
+        "PyTorch's schedulers": ([n for n in names if is_port(n)], jaxsched),
+        "Everything else": ([n for n in names if not is_port(n)], jaxsched),
+        "jaxsched.testing": (testing(), jaxsched.testing),
+    }
+    lines = [INTRODUCTION]
+    for title, (members, module) in parts.items():
+        lines += index(title, members, module)
+    for title, (members, module) in parts.items():
+        lines += [f"## {title}", ""]
+        for name in members:
+            value = getattr(module, name)
+            lines += entry(name, value)
+            for method in METHODS.get(name, []):
+                lines += entry(f"{name}.{method}", inspect.getattr_static(value, method), level=4)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
