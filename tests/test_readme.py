@@ -31,10 +31,17 @@ def name_of(path):
 
 
 def blocks(path, *languages):
-    """Language and text of each code block in `path`, all of them or those in some languages."""
+    """Language and text of each code block, all of them or those in some languages.
+
+    Empty lines before the text put it where it stands in the file, for tracebacks.
+    """
     text = path.read_text()
     found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [match.groups() for match in found if not languages or match[1] in languages]
+    return [
+        (match[1], "\n" * text.count("\n", 0, match.start(2)) + match[2])
+        for match in found
+        if not languages or match[1] in languages
+    ]
 
 
 def load(path):
