@@ -44,7 +44,7 @@ def testing() -> list[str]:
 
 def signature(name: str, function) -> str:
     """The call with its defaults, without annotations."""
-    if isinstance(function, property) or not callable(function):
+    if not callable(function):  # a property
         return name
     try:
         called = inspect.signature(function)
