@@ -12,7 +12,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from jaxsched import ParamGroups, Trace
-from jaxsched._to_torch import build
+from jaxsched._torch.to_torch import build
 from jaxsched.testing import assert_matches_trace
 
 

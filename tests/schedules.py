@@ -3,8 +3,8 @@
 import numpy as np
 
 import jaxsched as js
-from jaxsched._expression import Expression
-from jaxsched._table import Table
+from jaxsched._core.table import Table
+from jaxsched._text.expression import Expression
 
 
 class InverseSquareRoot(js.Schedule):

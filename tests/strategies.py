@@ -5,7 +5,7 @@ import warnings
 from hypothesis import strategies as st
 
 import jaxsched as js
-from jaxsched._expression import Expression
+from jaxsched._text.expression import Expression
 
 LR = 0.1
 numbers = st.floats(0.001, 1.0)

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import jaxsched as js
-from jaxsched._schedule import without_warnings
-from jaxsched._table import Table
+from jaxsched._core.schedule import without_warnings
+from jaxsched._core.table import Table
 
 try:
     import torch
@@ -225,7 +225,7 @@ def torch_rates(call, name, value):
 
 
 def stepped_by_torch(call, name, value):
-    from jaxsched._to_torch import scheduler_class
+    from jaxsched._torch.to_torch import scheduler_class
 
     arguments = CALLS[call] | {name: value}
     lr = arguments.pop("lr", 0.1)

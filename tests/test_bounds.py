@@ -9,9 +9,10 @@ import pytest
 
 from jaxsched import Trace, from_config
 from jaxsched._cli import main
-from jaxsched._expression import Expression
-from jaxsched._parse import MAX_CALLS, call_text, parse
-from jaxsched._source import MAX_TERMS, PointedError
+from jaxsched._text.call import call_text
+from jaxsched._text.expression import Expression
+from jaxsched._text.parse import MAX_CALLS, parse
+from jaxsched._text.source import MAX_TERMS, PointedError
 
 SECONDS = 20  # many times what each takes on two slow cores, and far less than what had no bound
 

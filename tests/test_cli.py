@@ -21,7 +21,7 @@ import jaxsched as js
 from jaxsched.__main__ import main
 from jaxsched._cli.signatures import ours, torchs
 from jaxsched._schedulers import SCHEDULERS
-from jaxsched._trace import SHIPPED, shipped
+from jaxsched._traces.trace import SHIPPED, shipped
 
 COMMANDS = ("list", "show", "plot", "check", "report", "record")
 
@@ -131,9 +131,10 @@ def test_a_bad_schedule_is_pointed_at(command, here, jaxsched):
     ("plot 'ReduceLROnPlateau(0.1)'", "give --metrics"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_one_message(command, message, here, jaxsched):
-    for module in {"plot": ["matplotlib", "plotext"], "report": ["jinja2", "jaxsched._report"]}.get(
-        command.split()[0], []
-    ):
+    for module in {
+        "plot": ["matplotlib", "plotext"],
+        "report": ["jinja2", "jaxsched._report.page"],
+    }.get(command.split()[0], []):
         pytest.importorskip(module)
     status, out, err = jaxsched(command)
 

@@ -11,8 +11,8 @@ from schedules import LR, SCHEDULES, InverseSquareRoot
 
 import jaxsched as js
 from jaxsched.__main__ import main
-from jaxsched._expression import Expression
-from jaxsched._trace import shipped
+from jaxsched._text.expression import Expression
+from jaxsched._traces.trace import shipped
 
 WRITABLE = {
     name: schedule

@@ -46,7 +46,7 @@ def test_alone_it_is_the_schedule_at_another_count(name, held):
 def loop(parts, num_steps):
     """The rates and momenta of a PyTorch loop that steps each part at its own counts."""
     torch = pytest.importorskip("torch")
-    from jaxsched._to_torch import Loop
+    from jaxsched._torch.to_torch import Loop
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=LR, momentum=0.5)
     live, rows = Loop(parts, optimizer), []

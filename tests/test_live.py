@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from schedules import has_one_clock
 
 import jaxsched as js
-from jaxsched._recordings import cases, main
-from jaxsched._to_torch import scheduler_class
-from jaxsched._trace import SHIPPED, load_traces
+from jaxsched._torch.to_torch import scheduler_class
+from jaxsched._traces.cases import cases, main
+from jaxsched._traces.trace import SHIPPED, load_traces
 
 LIVE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 STEPS = 40
@@ -152,7 +152,7 @@ def test_signatures_are_torchs(cls):
 
 @pytest.mark.skipif(not torch.__version__.startswith("2.13.0"), reason="recorded with 2.13.0")
 def test_recording_again_gives_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxsched._recordings.SHIPPED", tmp_path)
+    monkeypatch.setattr("jaxsched._traces.cases.SHIPPED", tmp_path)
     main()
 
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {

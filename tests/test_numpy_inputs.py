@@ -10,9 +10,9 @@ import pytest
 from schedules import SCHEDULES
 
 import jaxsched as js
-from jaxsched import _past_end
-from jaxsched._exact import _Constant
-from jaxsched._table import Table
+from jaxsched._core import past_end as _past_end
+from jaxsched._core.evaluate import _Constant
+from jaxsched._core.table import Table
 
 LR = 0.1
 E = js.ExponentialLR(LR, 0.9)

@@ -7,7 +7,7 @@ import pytest
 
 import jaxsched as js
 from jaxsched import Trace, compare
-from jaxsched._trace import shipped
+from jaxsched._traces.trace import shipped
 
 TRACES = [
     pytest.param(trace, id=f"{name}-{index}")
@@ -121,6 +121,6 @@ def test_the_error_is_measured_in_ulps():
 
 
 def test_the_whole_package_is_two_megabytes_at_most():
-    from jaxsched._trace import SHIPPED
+    from jaxsched._traces.trace import SHIPPED
 
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 2_000_000

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from schedules import LR, SCHEDULES, decay
 
 import jaxsched as js
-from jaxsched._expression import Expression
-from jaxsched._parse import call_text, parse
-from jaxsched._recordings import cases
 from jaxsched._schedulers import SCHEDULERS
-from jaxsched._source import PointedError
+from jaxsched._text.call import call_text
+from jaxsched._text.expression import Expression
+from jaxsched._text.parse import parse
+from jaxsched._text.source import PointedError
+from jaxsched._traces.cases import cases
 
 E = Expression
 GOOD = [  # text, the schedule

@@ -17,7 +17,7 @@ from schedules import LR
 
 import jaxsched as js
 from jaxsched import PlateauState, current_lr, fast_forward
-from jaxsched._trace import shipped
+from jaxsched._traces.trace import shipped
 
 
 @pytest.fixture(autouse=True)

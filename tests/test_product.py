@@ -12,9 +12,10 @@ from schedules import SINGLES, InverseSquareRoot
 
 import jaxsched as js
 from jaxsched import Trace, compare
-from jaxsched._parse import call_text, parse
-from jaxsched._table import Table
-from jaxsched._trace import shipped
+from jaxsched._core.table import Table
+from jaxsched._text.call import call_text
+from jaxsched._text.parse import parse
+from jaxsched._traces.trace import shipped
 
 STEPS = 30
 A = js.CosineAnnealingLR(0.1, 8)

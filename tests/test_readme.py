@@ -12,7 +12,7 @@ import pytest
 
 import jaxsched as js
 from jaxsched.__main__ import main
-from jaxsched._trace import SHIPPED, shipped
+from jaxsched._traces.trace import SHIPPED, shipped
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -151,7 +151,7 @@ def test_what_torch_rejects(name, arguments, error, message):
 @pytest.mark.parametrize("name, arguments, error, message", REJECTED_BY_TORCH)
 def test_torch_rejects_it_with_the_same_exception(name, arguments, error, message):
     torch = pytest.importorskip("torch")
-    from jaxsched._to_torch import scheduler_class
+    from jaxsched._torch.to_torch import scheduler_class
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=LR, momentum=0.9)
     with pytest.raises(error):

@@ -14,9 +14,9 @@ import pytest
 
 import jaxsched as js
 from jaxsched import Trace, compare
-from jaxsched._report import page
-from jaxsched._scale import Scale
-from jaxsched._trace import shipped
+from jaxsched._report.page import page
+from jaxsched._report.scale import Scale
+from jaxsched._traces.trace import shipped
 
 HOSTILE = "</code><script>alert(1)</script>\"' onload=alert(1) &amp; {{ 1 + 1 }}"
 VOID = {"meta", "input", "br", "link", "img", "hr", "wbr"}

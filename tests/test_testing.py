@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxsched as js
-from jaxsched._trace import shipped
+from jaxsched._traces.trace import shipped
 from jaxsched.testing import assert_matches_torch, assert_matches_trace
 
 TRACES = {name: traces[0] for name, traces in shipped().items()}

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from schedules import LR, SINGLES, InverseSquareRoot, has_one_clock
 
 import jaxsched as js
-from jaxsched._compose import singles
-from jaxsched._expression import Expression
-from jaxsched._recordings import cases
+from jaxsched._schedulers.composite import singles
+from jaxsched._text.expression import Expression
+from jaxsched._traces.cases import cases
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
 LIVE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

@@ -12,8 +12,8 @@ import pytest
 from schedules import LR, SCHEDULES, SINGLES, decay
 
 import jaxsched as js
-from jaxsched._affine import Affine
-from jaxsched._table import Table
+from jaxsched._core.affine import Affine
+from jaxsched._core.table import Table
 
 COUNTS = np.arange(20)
 

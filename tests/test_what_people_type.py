@@ -13,7 +13,7 @@ import optax
 import pytest
 
 import jaxsched as js
-from jaxsched._schedule import without_warnings
+from jaxsched._core.schedule import without_warnings
 
 LR = 0.1
 E = js.ExponentialLR(LR, 0.9)
