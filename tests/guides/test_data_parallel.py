@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "data_parallel.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "data_parallel.py"
 STEPS, EPOCH, KILLED_AT, SAVED = 210, 3, 130, 100
 SECONDS = 240  # of patience with each process; on two free cores it takes 20
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 RECORDED = sorted(path.stem for path in (EXAMPLES / "runs").iterdir())
 OTHERS = ["data_parallel", "resume", "sweep", "tune_schedule"]  # with test files, or tests below
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())

@@ -14,7 +14,7 @@ import jaxsched as js
 from jaxsched.__main__ import main
 from jaxsched._traces.trace import SHIPPED, shipped
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import jaxsched as js
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 EPOCHS = 60
 
 

@@ -218,4 +218,4 @@ def test_64_bits_are_asked_for_in_one_place():
 
     package = Path(js.__file__).parent
     asking = [path.name for path in package.rglob("*.py") if "enable_x64(" in path.read_text()]
-    assert asking == ["_numbers.py"]
+    assert asking == ["numerics.py"]

@@ -13,7 +13,7 @@ import pytest
 
 import jaxsched
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 EPOCHS = 60
 SCHEDULES = [  # The last one has a length of its own, between two whole numbers.
