@@ -105,7 +105,7 @@ def _product(members, n):
 
 
 def overwritten(parts, clocks, rate, n):
-    """A chain in which the last part that overwrites leaves only its own step's successors."""
+    """A chain in which only the last overwriting part and those after it matter."""
     last = max(i for i, part in enumerate(parts) if part._overwrites)
     value = parts[last]._curve(clocks[last].at(n))
     for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):

@@ -136,7 +136,7 @@ def _refuse_undefined(schedule, count, hole: int) -> None:
 
 
 def _looked_at(number):
-    """An array of one number that is there to be looked at, as an int."""
+    """A concrete array of one number as an int; all else as it is."""
     array = isinstance(number, jax.Array) and not isinstance(number, jax.core.Tracer)
     return int(number) if array and number.is_fully_addressable and not number.ndim else number
 

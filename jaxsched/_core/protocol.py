@@ -1,4 +1,4 @@
-"""PyTorch's protocol, played through with the rate left out.
+"""Symbolic run of PyTorch's scheduler protocol: which scheduler steps when.
 
 In PyTorch schedulers share an optimizer: building one writes into its parameter group, a
 SequentialLR takes back its parts' first steps, resets the rate and starts one of them anew, and

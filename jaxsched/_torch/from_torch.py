@@ -1,4 +1,4 @@
-"""Live PyTorch schedulers to schedules: read what they hold, believe what they show.
+"""Live PyTorch schedulers to schedules: rebuild the arguments, then verify the current `lr`.
 
 A PyTorch scheduler keeps its arguments in its attributes and the rest in the optimizer's groups,
 where other schedulers, checkpoints and people write too. So a conversion is a guess with a
