@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ._counts import Mapped
-from ._param_groups import groups_of
-from ._record import call_of, check_arguments, step_through
-from ._schedule import Schedule
-from ._to_torch import the_torch
-from ._trace import Curve, Trace, curves, momentum_of
+from ._combine.counts import Mapped
+from ._combine.param_groups import groups_of
+from ._core.schedule import Schedule
+from ._torch.to_torch import the_torch
+from ._traces.compare import Curve, curves, momentum_of
+from ._traces.record import call_of, check_arguments, step_through
+from ._traces.trace import Trace
 
 __all__ = ["assert_matches_torch", "assert_matches_trace"]
 
@@ -128,7 +129,7 @@ def _optimizer(schedule: Any, lr: float | None) -> Any:
 def _initial_rate(schedule: Any) -> float:
     if isinstance(schedule, Mapped):
         return _initial_rate(schedule.schedule)
-    carried = schedule.carried() if isinstance(schedule, Schedule) else None
+    carried = schedule._carried() if isinstance(schedule, Schedule) else None
     lr = carried[0] if carried else getattr(schedule, "lr", 1.0)
     return 1.0 if isinstance(lr, Schedule) or np.ndim(lr) else float(np.asarray(lr))
 

@@ -14,8 +14,8 @@ PAGE = Path(__file__).with_name("api.md")
 INTRODUCTION = """\
 # API
 
-Every public name, with its signature and its docstring. Written by
-`python examples/guides/make_api.py`.
+Every public name, with its signature and its docstring. `help(jaxsched)` has an overview. This
+page is written by `python examples/guides/make_api.py`.
 """
 # What users call on objects; a schedule itself is called with a count.
 METHODS = {
@@ -26,20 +26,6 @@ METHODS = {
     "Trace": ["save", "load", "build"],
 }
 SECTIONS = "Args", "Returns", "Raises", "Warns"
-
-
-def public(module) -> list[str]:
-    """The names in `__all__`; without it, those that do not start with an underscore."""
-    names = [name for name in getattr(module, "__all__", vars(module)) if name[0] != "_"]
-    return sorted(name for name in names if not inspect.ismodule(getattr(module, name)))
-
-
-def testing() -> list[str]:
-    """The functions that `jaxsched.testing` itself defines."""
-    if hasattr(jaxsched.testing, "__all__"):
-        return public(jaxsched.testing)
-    own = jaxsched.testing.__name__
-    return [n for n in public(jaxsched.testing) if vars(jaxsched.testing)[n].__module__ == own]
 
 
 def signature(name: str, function) -> str:
@@ -53,7 +39,8 @@ def signature(name: str, function) -> str:
     parameters = [p.replace(annotation=p.empty) for p in called.parameters.values()]
     if parameters and parameters[0].name == "self":
         parameters = parameters[1:]
-    return name + str(called.replace(parameters=parameters, return_annotation=called.empty))
+    call = name + str(called.replace(parameters=parameters, return_annotation=called.empty))
+    return re.sub(r"<[^<>]* at 0x\w+>", "...", call)  # a default that has no value to show
 
 
 def markdown(docstring: str) -> str:
@@ -99,11 +86,11 @@ def index(title: str, names: list[str], module) -> list[str]:
 
 
 def page() -> str:
-    names = public(jaxsched)
+    names = [n for n in jaxsched.__all__ if not inspect.ismodule(getattr(jaxsched, n))]
     parts = {
         "PyTorch's schedulers": ([n for n in names if is_port(n)], jaxsched),
         "Everything else": ([n for n in names if not is_port(n)], jaxsched),
-        "jaxsched.testing": (testing(), jaxsched.testing),
+        "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]
     for title, (members, module) in parts.items():

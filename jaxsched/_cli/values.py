@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import _numbers as xp
-from .._counts import Mapped
-from .._expression import Expression
-from .._param_groups import ParamGroups, groups_of
-from .._parse import MOST_TABULATED
-from .._phases import by_steps
-from .._plateau import ReduceLROnPlateau
-from .._schedule import Schedule
-from .._trace import Trace, at_counts, momentum_of, rates_of
-from .._value import evolve
+from .._combine.counts import Mapped
+from .._combine.param_groups import ParamGroups, groups_of
+from .._core import numerics as xp
+from .._core.closed_forms import by_steps
+from .._core.schedule import Schedule
+from .._core.value import evolve
+from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .._text.expression import Expression
+from .._text.parse import MOST_TABULATED
+from .._traces.compare import at_counts, momentum_of, rates_of
+from .._traces.trace import Trace
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool)
 
 def last_count(schedule: Any) -> float:
     """The last step that a schedule has."""
-    ends = [g.last_count() for g in groups_of(schedule) if isinstance(g, Schedule)]
+    ends = [g._last_count() for g in groups_of(schedule) if isinstance(g, Schedule)]
     return min((end for end in ends if end is not None), default=np.inf)
 
 
@@ -49,7 +50,7 @@ def within(schedule: Any, steps: int) -> Any:
     if isinstance(schedule, ParamGroups):
         return ParamGroups([within(group, steps) for group in schedule])
     if isinstance(schedule, Mapped):
-        inner = int(schedule.count_map(steps - 1)) + 1
+        inner = int(schedule._count_map(steps - 1)) + 1
         return evolve(schedule, schedule=within(schedule.schedule, inner))
     if isinstance(schedule, ReduceLROnPlateau) and isinstance(schedule.lr, Schedule):
         return evolve(schedule, lr=within(schedule.lr, steps))
@@ -65,7 +66,7 @@ def within(schedule: Any, steps: int) -> Any:
 def check_steps(schedule: Any, steps: int) -> None:
     """Refuses so many steps of a schedule that takes them one by one."""
     long = steps > MOST_TABULATED and isinstance(schedule, Schedule)
-    if long and by_steps in schedule.plan()[0]:
+    if long and by_steps in schedule._plan()[0]:
         raise ValueError(
             f"`{type(schedule).__name__}` has no closed form here, and is stepped from 0:"
             f" {MOST_TABULATED:,} steps at most"
