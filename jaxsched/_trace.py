@@ -253,31 +253,48 @@ def _decode(value, depth: int = 2):
 class Comparison:
     """How far a schedule is from a trace, in the float type JAX had; `print` it.
 
-    `worst_ulp` is the largest error in units in the last place of that type, after the 1e-15 of
-    the peak rate that PyTorch's own rounding is granted; `worst_count` is where, and `ours` and
-    `torch` are the two values there. `ok` says whether all lie within the bound: 0.501 ULP in
-    float32, a relative 1e-12 in float64.
+    `worst_ulp` is the largest error in units in the last place of that type, and `worst_relative`
+    the largest relative one, each after the 1e-15 of the peak rate that PyTorch's own rounding is
+    granted. `ok` says whether all lie within the bound: 0.501 ULP in float32, a relative 1e-12 in
+    float64. `worst_count` is where the error that is bounded is largest, and `ours` and `torch`
+    are the two values there.
     """
 
     dtype: str
     num_steps: int
     worst_ulp: float
+    worst_relative: float
     worst_count: float
     ours: float
     torch: float
     what: str
     ok: bool
 
+    @property
+    def worst(self) -> float:
+        """The largest error in the unit of its bound: ULP in float32, relative in float64."""
+        return self.worst_ulp if self.dtype == "float32" else self.worst_relative
+
     def __str__(self) -> str:
         verdict = "matches PyTorch" if self.ok else "differs from PyTorch"
+        worst = error_text(self.dtype, self.worst)
         return (
-            f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {self.worst_ulp:.3g} ULP at"
+            f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {worst} at"
             f" step {self.worst_count} ({self.what} {self.ours!r}, PyTorch {self.torch!r})"
         )
 
 
+def error_text(dtype: str, error: float) -> str:
+    """An error in the unit of its bound, named: thousands of float64 ULP may be within it."""
+    return f"{error:.3g} ULP" if dtype == "float32" else f"{relative_text(error)} relative"
+
+
+def relative_text(error: float) -> str:
+    return f"{error:.1e}" if error else "0"
+
+
 def compare(schedule: Any, trace: Trace) -> Comparison:
-    """Evaluates `schedule` at the steps of `trace` and measures the error in ULPs.
+    """Evaluates `schedule` at the steps of `trace` and measures the error.
 
     Args:
       schedule: a schedule, a ParamGroups for a trace of several groups, a ReduceLROnPlateau for
@@ -299,7 +316,7 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
     (lr 0.10000000149011612, PyTorch 0.1)
     """
     results = [_worst(curve, trace.counts) for curve in curves(schedule, trace)]
-    return max(results, key=lambda result: (not result.ok, result.worst_ulp))
+    return max(results, key=lambda result: (not result.ok, result.worst))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -310,7 +327,9 @@ class Curve:
       what: "lr" or "momentum".
       ours: in the float type JAX had, of shape `(steps,)` or `(steps, groups)`.
       torch: float64, likewise.
-      ulp: how far apart they are, as `Comparison` measures it; NaN where ours is.
+      ulp: how far apart they are in units in the last place, as `Comparison` measures it; NaN
+        where ours is.
+      relative: likewise relative to PyTorch's.
       ok: whether that is within the bound.
     """
 
@@ -318,7 +337,13 @@ class Curve:
     ours: np.ndarray
     torch: np.ndarray
     ulp: np.ndarray
+    relative: np.ndarray
     ok: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """How far apart they are in the unit of the bound, as `Comparison.worst`."""
+        return self.ulp if self.ours.dtype == np.float32 else self.relative
 
 
 def curves(schedule: Any, trace: Trace) -> list[Curve]:
@@ -410,16 +435,19 @@ def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
     peak = np.max(np.abs(torch), initial=0.0, where=np.isfinite(torch))
     error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * peak, 0.0)
     limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
-    return Curve(what, ours, torch, error / ulp, error <= limit)
+    with np.errstate(divide="ignore", over="ignore"):
+        relative = error / np.where(error == 0.0, 1.0, np.abs(torch))  # 0 / 0 is no error
+    return Curve(what, ours, torch, error / ulp, relative, error <= limit)
 
 
 def _worst(curve: Curve, counts: np.ndarray) -> Comparison:
-    ulp = np.where(np.isnan(curve.ulp), np.inf, curve.ulp)
-    worst = np.unravel_index(np.argmax(ulp), ulp.shape)
+    error = np.where(np.isnan(curve.error), np.inf, curve.error)
+    worst = np.unravel_index(np.argmax(error), error.shape)
     return Comparison(
         dtype=curve.ours.dtype.name,
         num_steps=curve.ours.size,
-        worst_ulp=float(curve.ulp[worst]),
+        worst_ulp=float(np.max(curve.ulp)),
+        worst_relative=float(np.max(curve.relative)),
         worst_count=counts[worst[0]].item(),
         ours=float(curve.ours[worst]),
         torch=float(curve.torch[worst]),

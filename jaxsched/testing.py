@@ -21,7 +21,7 @@ from ._param_groups import groups_of
 from ._record import call_of, check_arguments, step_through
 from ._schedule import Schedule
 from ._to_torch import the_torch
-from ._trace import Curve, Trace, curves, momentum_of
+from ._trace import Curve, Trace, curves, error_text, momentum_of
 
 __all__ = ["assert_matches_torch", "assert_matches_trace"]
 
@@ -53,7 +53,7 @@ def assert_matches_torch(
     Raises:
       AssertionError: where they differ by more than the bounds (0.501 ULP in float32, a relative
         1e-12 in float64 under `jax_enable_x64`, each plus 1e-15 of the peak rate). It shows the
-        first step that differs, both values, the error in ULP, and the worst step.
+        first step that differs, both values, how far apart they are, and the worst step.
       ImportError: without PyTorch.
       TypeError: where `build` returns no PyTorch scheduler, or `schedule` no rates.
       ValueError: for a `num_steps` or `metrics` of the wrong size.
@@ -135,7 +135,7 @@ def _initial_rate(schedule: Any) -> float:
 
 def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
     wrong = ~curve.ok.reshape(len(trace.counts), -1).all(axis=1)
-    error = np.where(np.isnan(curve.ulp), np.inf, curve.ulp)
+    error = np.where(np.isnan(curve.error), np.inf, curve.error)
     first = np.unravel_index(np.argmax(~curve.ok), curve.ok.shape)
     worst = np.unravel_index(np.argmax(np.where(curve.ok, -1.0, error)), error.shape)
     return (
@@ -150,8 +150,9 @@ def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
 def _place(trace: Trace, curve: Curve, index: tuple) -> str:
     group = f" of group {index[1]}" if len(index) > 1 else ""
     ours, torch = curve.ours[index], curve.torch[index]
-    relative = f"{100 * abs(float(ours) - torch) / abs(torch):.2g} %, " if torch else ""
+    error = error_text(curve.ours.dtype.name, curve.error[index])
+    if torch and ours.dtype == np.float32:
+        error = f"{100 * abs(float(ours) - torch) / abs(torch):.2g} %, {error}"
     return (
-        f"step {trace.counts[index[0]]}{group}: {curve.what} {ours!s}, PyTorch {torch!s}"
-        f" ({relative}{curve.ulp[index]:.3g} ULP)"
+        f"step {trace.counts[index[0]]}{group}: {curve.what} {ours!s}, PyTorch {torch!s} ({error})"
     )

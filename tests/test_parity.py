@@ -98,7 +98,7 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public
+    assert set(shipped()) == public | {"TwoClocks"}
     assert len(public) == 16
 
 
@@ -118,6 +118,39 @@ def test_the_error_is_measured_in_ulps():
 
     assert comparison.worst_ulp == pytest.approx(0.1 * 2.0**-22 / 2.0**-27, rel=0.5)
     assert "differs from PyTorch" in str(comparison)
+    assert "in float32, worst 3 ULP at step 0 " in str(comparison)
+
+
+def test_in_float64_the_error_is_relative():
+    torch = np.array([0.1 * (1 + 2.0**-42), 0.1, 1e-9 * (1 + 4e-13)])
+    trace = Trace("2.13.0", "call", "SGD", np.arange(3), torch)
+
+    with jax.enable_x64(True):
+        comparison = compare(js.MultiStepLR(0.1, [2], gamma=1e-8), trace)
+
+    assert comparison.ok
+    assert comparison.worst == comparison.worst_relative
+    assert comparison.worst == pytest.approx(2.0**-42, rel=0.05)
+    assert comparison.worst_count == 0
+    assert "worst 2.3e-13 relative at step 0 (lr 0.1, PyTorch 0.1000" in str(comparison)
+    assert "ULP" not in str(comparison)
+
+
+@pytest.mark.parametrize("torch, ok, worst", [
+    ([0.1, 0.0], False, np.inf), ([0.0, 0.0], False, np.inf), ([0.1, 0.1], True, 0.0)
+])  # fmt: skip
+def test_the_relative_error_of_a_rate_of_0(torch, ok, worst):
+    trace = Trace("2.13.0", "call", "SGD", np.arange(2), np.array(torch))
+
+    with jax.enable_x64(True):
+        comparison = compare(js.ConstantLR(0.1, 1.0), trace)
+
+    assert (comparison.ok, comparison.worst) == (ok, worst)
+    with jax.enable_x64(True):
+        zero = compare(
+            js.ConstantLR(0.0), Trace("2.13.0", "call", "SGD", np.arange(2), np.zeros(2))
+        )
+    assert zero.ok and zero.worst == 0.0 and "worst 0 relative" in str(zero)
 
 
 def test_the_whole_package_is_two_megabytes_at_most():
