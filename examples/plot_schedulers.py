@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jaxsched
-from jaxsched._trace import shipped
+from jaxsched._traces.trace import shipped
 
 # Which of a scheduler's recorded traces shows best what it does.
 SHOWN = {

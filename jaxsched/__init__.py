@@ -1,41 +1,101 @@
-"""Every PyTorch learning-rate scheduler, in JAX: the same names, arguments and numbers."""
+"""Every PyTorch learning-rate scheduler, in JAX: the same names, arguments and numbers.
 
-from ._compose import ChainedScheduler as ChainedScheduler
-from ._compose import SequentialLR as SequentialLR
-from ._config import from_config as from_config
-from ._config import to_config as to_config
-from ._cosine import SWALR as SWALR
-from ._cosine import CosineAnnealingLR as CosineAnnealingLR
-from ._cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
-from ._counts import delay as delay
-from ._counts import per_epoch as per_epoch
-from ._counts import per_update as per_update
-from ._counts import skip as skip
-from ._cycles import CyclicLR as CyclicLR
-from ._cycles import OneCycleLR as OneCycleLR
-from ._factors import ConstantLR as ConstantLR
-from ._factors import ExponentialLR as ExponentialLR
-from ._factors import LinearLR as LinearLR
-from ._factors import MultiStepLR as MultiStepLR
-from ._factors import PolynomialLR as PolynomialLR
-from ._factors import StepLR as StepLR
-from ._flows import PlateauState as PlateauState
-from ._from_torch import current_count as current_count
-from ._from_torch import from_torch as from_torch
-from ._functions import LambdaLR as LambdaLR
-from ._functions import MultiplicativeLR as MultiplicativeLR
-from ._optax import current_lr as current_lr
-from ._optax import fast_forward as fast_forward
-from ._param_groups import ParamGroups as ParamGroups
-from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
-from ._product import Product as Product
-from ._record import record as record
-from ._schedule import Schedule as Schedule
-from ._stack import stack as stack
-from ._state_dict import from_torch_state_dict as from_torch_state_dict
-from ._table import tabulate as tabulate
-from ._to_torch import to_torch as to_torch
-from ._trace import Trace as Trace
-from ._trace import compare as compare
+Where PyTorch takes the optimizer, jaxsched takes the learning rate. A schedule is an immutable
+value and a pure function of the step count, so it goes wherever Optax takes one:
+
+    optax.adam(jaxsched.CosineAnnealingLR(0.1, T_max=5000))
+
+Ten ways in:
+
+- `StepLR`, `CosineAnnealingLR`, `OneCycleLR`, ...: PyTorch's sixteen schedulers by their names
+- `ChainedScheduler`, `SequentialLR`, `a * b`: schedules of schedules
+- `per_epoch(schedule, steps_per_epoch)`: for a loop that steps once an epoch (Optax counts updates)
+- `from_torch(scheduler)`, `from_torch_state_dict(...)`: a live scheduler, or a checkpoint
+- `to_torch(schedule, optimizer)`: and back
+- `ParamGroups`: one schedule for each parameter group
+- `current_lr(opt_state)`, `fast_forward(opt_state, count)`: the rate now; resume at a count
+- `Schedule`: the base class, for a curve of your own
+- `stack(schedules)`, `tabulate(schedule, num_steps)`: a sweep as one schedule; a lookup table
+- `record(scheduler, num_steps)`, `Trace`, `compare`, `jaxsched.testing`: proof
+
+On the command line: `jaxsched check`, `list`, `show`, `plot`, `record`, `report`.
+"""
+
+from ._combine.counts import delay, per_epoch, per_update, skip
+from ._combine.param_groups import ParamGroups
+from ._combine.product import Product
+from ._combine.stack import stack
+from ._combine.tabulate import tabulate
+from ._core.schedule import Schedule
+from ._optax import current_lr, fast_forward
+from ._schedulers.chained_scheduler import ChainedScheduler
+from ._schedulers.constant_lr import ConstantLR
+from ._schedulers.cosine_annealing_lr import CosineAnnealingLR
+from ._schedulers.cosine_annealing_warm_restarts import CosineAnnealingWarmRestarts
+from ._schedulers.cyclic_lr import CyclicLR
+from ._schedulers.exponential_lr import ExponentialLR
+from ._schedulers.lambda_lr import LambdaLR
+from ._schedulers.linear_lr import LinearLR
+from ._schedulers.multi_step_lr import MultiStepLR
+from ._schedulers.multiplicative_lr import MultiplicativeLR
+from ._schedulers.one_cycle_lr import OneCycleLR
+from ._schedulers.plateau_flows import PlateauState
+from ._schedulers.polynomial_lr import PolynomialLR
+from ._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from ._schedulers.sequential_lr import SequentialLR
+from ._schedulers.step_lr import StepLR
+from ._schedulers.swalr import SWALR
+from ._text.config import from_config, to_config
+from ._torch.from_torch import current_count, from_torch
+from ._torch.state_dict import from_torch_state_dict
+from ._torch.to_torch import to_torch
+from ._traces.compare import compare
+from ._traces.record import record
+from ._traces.trace import Trace
 
 __version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022
+    # PyTorch's schedulers
+    "LambdaLR",
+    "MultiplicativeLR",
+    "StepLR",
+    "MultiStepLR",
+    "ConstantLR",
+    "LinearLR",
+    "ExponentialLR",
+    "PolynomialLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "OneCycleLR",
+    "SWALR",
+    "ChainedScheduler",
+    "SequentialLR",
+    "ReduceLROnPlateau",
+    "PlateauState",
+    # schedules of schedules
+    "Product",
+    "per_epoch",
+    "per_update",
+    "delay",
+    "skip",
+    "ParamGroups",
+    "stack",
+    "tabulate",
+    "Schedule",
+    # Optax
+    "current_lr",
+    "fast_forward",
+    # PyTorch
+    "from_torch",
+    "from_torch_state_dict",
+    "current_count",
+    "to_torch",
+    # configs and traces
+    "to_config",
+    "from_config",
+    "record",
+    "Trace",
+    "compare",
+]

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ._flows import PlateauState
-from ._value import as_count
+from ._core.value import as_count
+from ._schedulers.plateau_flows import PlateauState
 
 
 def current_lr(opt_state: Any) -> Any:

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ._counts import Mapped
-from ._param_groups import groups_of
-from ._record import call_of, check_arguments, step_through
-from ._schedule import Schedule
-from ._to_torch import the_torch
-from ._trace import Curve, Trace, curves, error_text, momentum_of
+from ._combine.counts import Mapped
+from ._combine.param_groups import groups_of
+from ._core.schedule import Schedule
+from ._torch.to_torch import the_torch
+from ._traces.compare import Curve, curves, error_text, momentum_of
+from ._traces.record import call_of, check_arguments, step_through
+from ._traces.trace import Trace
 
 __all__ = ["assert_matches_torch", "assert_matches_trace"]
 

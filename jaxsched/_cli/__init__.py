@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 
 from .. import __version__
-from .._source import PointedError
+from .._text.source import PointedError
 from . import check, listing, plot, record, report, show
 
 

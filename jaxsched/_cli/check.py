@@ -9,12 +9,13 @@ from typing import Any
 import jax
 
 from .. import __version__
-from .. import _numbers as xp
-from .._config import items_of
-from .._param_groups import groups_of
-from .._parse import MOST_TABULATED
-from .._source import brief
-from .._trace import Comparison, Trace, compare, load_traces, relative_text, shipped
+from .._combine.param_groups import groups_of
+from .._core import numerics as xp
+from .._text.config import items_of
+from .._text.parse import MOST_TABULATED
+from .._text.source import brief
+from .._traces.compare import Comparison, compare, relative_text
+from .._traces.trace import Trace, load_traces, shipped
 from .arguments import command
 
 # What a file can be at fault for; every other RuntimeError is of the machine.

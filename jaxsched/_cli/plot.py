@@ -57,7 +57,7 @@ def run(options: Any) -> int:
     if suffix not in SUFFIXES:
         raise ValueError(f"a picture is {', '.join(SUFFIXES)}, by its name: got {options.output!r}")
     optional("matplotlib", "plot")
-    from .._files import check_writable, write
+    from .._text.files import check_writable, write
     from .picture import picture
 
     check_writable(options.output)
@@ -70,8 +70,8 @@ def _lines(options: Any) -> list[Line]:
     """A line for each schedule, and of several parameter groups for each group."""
     import numpy as np
 
-    from .._parse import parse
-    from .._source import brief
+    from .._text.parse import parse
+    from .._text.source import brief
     from .values import has_plateau, last_count, values_of
 
     steps = options.steps or DEFAULT_STEPS

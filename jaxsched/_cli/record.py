@@ -35,10 +35,10 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
-    from .._counts import CALLS, Mapped
-    from .._files import check_writable
-    from .._param_groups import groups_of
-    from .._parse import parse
+    from .._combine.counts import CALLS, Mapped
+    from .._combine.param_groups import groups_of
+    from .._text.files import check_writable
+    from .._text.parse import parse
     from .output import plural
     from .values import metrics_of, within
 
@@ -65,8 +65,8 @@ def _all_in(schedule: Any) -> Iterator[Any]:
 def _record(schedule: Any, steps: int, metrics: Any, optimizer: str) -> Any:
     import numpy as np
 
-    from .._recordings import Case, make
-    from .._to_torch import the_torch
+    from .._torch.to_torch import the_torch
+    from .._traces.cases import Case, make
 
     the_torch("record")
     try:

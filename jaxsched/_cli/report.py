@@ -23,13 +23,13 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
-    from .._files import check_writable, write
+    from .._text.files import check_writable, write
     from .check import all_match, evaluate, verdict
     from .output import optional
 
     optional("jinja2", "report")
     check_writable(options.output)
-    from .._report import page
+    from .._report.page import page
 
     results = evaluate(options.files)
     write(options.output, page(results))

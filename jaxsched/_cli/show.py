@@ -44,7 +44,8 @@ def add(commands) -> None:
 def run(options: Any) -> int:
     import numpy as np
 
-    from .._parse import call_text, parse
+    from .._text.call import call_text
+    from .._text.parse import parse
     from .values import last_count, values_of
 
     schedule = parse(options.schedule)

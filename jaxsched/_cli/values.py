@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import _numbers as xp
-from .._counts import Mapped
-from .._expression import Expression
-from .._param_groups import ParamGroups, groups_of
-from .._parse import MOST_TABULATED
-from .._phases import by_steps
-from .._plateau import ReduceLROnPlateau
-from .._schedule import Schedule
-from .._trace import Trace, at_counts, momentum_of, rates_of
-from .._value import evolve
+from .._combine.counts import Mapped
+from .._combine.param_groups import ParamGroups, groups_of
+from .._core import numerics as xp
+from .._core.closed_forms import by_steps
+from .._core.schedule import Schedule
+from .._core.value import evolve
+from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .._text.expression import Expression
+from .._text.parse import MOST_TABULATED
+from .._traces.compare import at_counts, momentum_of, rates_of
+from .._traces.trace import Trace
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""What makes a schedule of other schedules."""

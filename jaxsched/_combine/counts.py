@@ -1,0 +1,242 @@
+"""The same schedule at another count: per_epoch, per_update, delay and skip."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._core import protocol
+from .._core.count_map import CountMap
+from .._core.schedule import Derived, Schedule
+from .._core.value import Int, as_count, evolve, static
+from .param_groups import ParamGroups
+
+
+def _is_int(number: Any) -> bool:
+    return isinstance(number, int)
+
+
+class Mapped(Derived):
+    """`schedule` at a count that follows from the count by a `CountMap`.
+
+    A subclass has one more field, a number; it is structure where it is an int, as a sequence's
+    milestones are, and a leaf where it is an array.
+    """
+
+    schedule: Schedule
+
+    role = ""  # what the number is in the `CountMap`
+    smallest = 0  # what it may be
+
+    def __post_init__(self):
+        name, number = self._number()
+        object.__setattr__(self, name, as_count(number))
+        super().__post_init__()
+
+    def _number(self) -> tuple[str, Any]:
+        name = dataclasses.fields(self)[-1].name
+        return name, getattr(self, name)
+
+    def validate(self):
+        if not isinstance(self.schedule, Schedule):
+            rule = "a schedule of the step count (a plateau has `held` and `averaged` for epochs)"
+            self.reject("schedule", rule, TypeError)
+        name, number = self._number()
+        rule = "a positive int" if self.smallest else "an int from 0 up"
+        if type(number) is bool:
+            self.reject(name, rule)
+        self.require(
+            name, lambda n: isinstance(n, int | np.integer) and self.smallest <= n < 2**63, rule
+        )
+
+    @property
+    def count_map(self) -> CountMap:
+        """How the count of `schedule` follows from this one's."""
+        return CountMap(**{self.role: self._number()[1]})
+
+    def plan(self):
+        plan, stand_in = self.schedule.plan()
+        if stand_in is self.schedule:
+            return plan, self
+        return plan, evolve(self, schedule=stand_in)
+
+    def rate(self, count, plan):
+        return self.schedule.rate(self.count_map(count), plan)
+
+    def carried(self):
+        return self.schedule.carried()
+
+    def nested(self):
+        return (self.schedule,)
+
+    def live(self, group, horizon):
+        return protocol.Paced(self.schedule, self.count_map, group, horizon)
+
+    def last_count(self):
+        last = self.schedule.last_count()
+        return None if last is None else self.count_map.first(last + 1) - 1
+
+    def undefined_from(self):
+        hole = self.schedule.undefined_from()
+        return None if hole is None else int(self.count_map.first(hole))
+
+    def past_end(self, count):
+        return self.schedule.past_end(int(self.count_map(count)))
+
+    @property
+    def momentum(self):
+        return type(self)(self.schedule.momentum, self._number()[1])
+
+    def __repr__(self):
+        name, number = self._number()
+        return f"{CALLS[type(self)].__name__}({self.schedule!r}, {name}={number!r})"
+
+
+class PerEpoch(Mapped):
+    """A schedule stepped once an epoch; what `per_epoch` returns."""
+
+    steps_per_epoch: Int = static(when=_is_int)
+
+    role, smallest = "every", 1
+
+
+class PerUpdate(Mapped):
+    """A schedule stepped several times an update; what `per_update` returns."""
+
+    steps_per_update: Int = static(when=_is_int)
+
+    role, smallest = "times", 1
+
+
+class Delay(Mapped):
+    """A schedule that begins later; what `delay` returns."""
+
+    num_steps: Int = static(when=_is_int)
+
+    role = "wait"
+
+
+class Skip(Mapped):
+    """A schedule that has begun before; what `skip` returns."""
+
+    num_steps: Int = static(when=_is_int)
+
+    role = "ahead"
+
+
+def per_epoch(schedule: Any, steps_per_epoch: int) -> Any:
+    """The same schedule stepped once an epoch, as most PyTorch loops call `scheduler.step()`.
+
+        lr(count) = schedule(count // steps_per_epoch)
+
+    In a chain it moves the rate where an epoch ends, as a loop does that steps one scheduler every
+    update and this one every epoch.
+
+    Args:
+      schedule: a schedule that counts epochs, or a ParamGroups of them.
+      steps_per_epoch: the number of optimizer steps in each, a positive int.
+
+    Returns:
+      A schedule that counts optimizer steps; it has a `momentum` where `schedule` has one. Of a
+      ParamGroups, one of these.
+
+    Raises:
+      ValueError: for a `steps_per_epoch` that is no positive int.
+      TypeError: for something that is no schedule.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> jaxsched.per_epoch(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(5))
+    Array([0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
+    """
+    return _each(PerEpoch, schedule, steps_per_epoch)
+
+
+def per_update(schedule: Any, steps_per_update: int) -> Any:
+    """The same schedule stepped several times at each optimizer update.
+
+        lr(count) = schedule(count * steps_per_update)
+
+    For a scheduler that every process steps (Accelerate's does, once for each), or that counts
+    micro-batches, samples or tokens.
+
+    Args:
+      schedule: a schedule, or a ParamGroups of them.
+      steps_per_update: how often it is stepped at each update, a positive int.
+
+    Returns:
+      A schedule that counts optimizer updates; it has a `momentum` where `schedule` has one. Of a
+      ParamGroups, one of these.
+
+    Raises:
+      ValueError: for a `steps_per_update` that is no positive int.
+      TypeError: for something that is no schedule.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> jaxsched.per_update(jaxsched.LinearLR(0.1, 0.2, total_iters=4), 2)(jnp.arange(3))
+    Array([0.02, 0.06, 0.1 ], dtype=float32)
+    """
+    return _each(PerUpdate, schedule, steps_per_update)
+
+
+def delay(schedule: Any, num_steps: int) -> Any:
+    """The same schedule, begun later: it stays where it starts for `num_steps` counts.
+
+        lr(count) = schedule(max(count - num_steps, 0))
+
+    Args:
+      schedule: a schedule, or a ParamGroups of them.
+      num_steps: how many counts to wait, an int from 0 up.
+
+    Returns:
+      A schedule; it has a `momentum` where `schedule` has one. Of a ParamGroups, one of these.
+
+    Raises:
+      ValueError: for a `num_steps` that is no int from 0 up.
+      TypeError: for something that is no schedule.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> jaxsched.delay(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(5))
+    Array([0.1  , 0.1  , 0.1  , 0.05 , 0.025], dtype=float32)
+    """
+    return _each(Delay, schedule, num_steps)
+
+
+def skip(schedule: Any, num_steps: int) -> Any:
+    """The same schedule from its middle on.
+
+        lr(count) = schedule(count + num_steps)
+
+    For a run that goes on with an optimizer state that starts at 0. (`jaxsched.fast_forward` is
+    the other way: it sets the counts of the state.)
+
+    Args:
+      schedule: a schedule, or a ParamGroups of them.
+      num_steps: the count that it goes on from, an int from 0 up.
+
+    Returns:
+      A schedule; it has a `momentum` where `schedule` has one. Of a ParamGroups, one of these.
+
+    Raises:
+      ValueError: for a `num_steps` that is no int from 0 up.
+      TypeError: for something that is no schedule.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> jaxsched.skip(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(3))
+    Array([0.025  , 0.0125 , 0.00625], dtype=float32)
+    """
+    return _each(Skip, schedule, num_steps)
+
+
+CALLS = {PerEpoch: per_epoch, PerUpdate: per_update, Delay: delay, Skip: skip}
+
+
+def _each(cls: Callable[[Any, int], Mapped], schedule: Any, number: int) -> Any:
+    """The map of a schedule, or of each in a ParamGroups."""
+    if isinstance(schedule, ParamGroups):
+        return ParamGroups([cls(member, number) for member in schedule])
+    return cls(schedule, number)

@@ -1,0 +1,1 @@
+"""What a schedule is; nothing here knows a scheduler or PyTorch. See README.md beside it."""

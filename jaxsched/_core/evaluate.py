@@ -1,0 +1,233 @@
+"""How a schedule becomes a number: float64 throughout, one rounding at the end.
+
+    count, hyperparameters --> float64 --> Schedule.rate --> float32 (float64 under jax_enable_x64)
+
+Nothing else in the package knows of dtypes, of x64 or of derivatives, but for `numerics.py`, in
+whose functions the formulas are written. Python numbers enter exactly; arrays and traced values
+enter with the precision they have. Derivatives are taken forwards, in float64, and rounded once
+like the rate itself; the rule is its own derivative rule, so that higher orders and reverse mode
+follow.
+
+Called by itself, a schedule hands its numbers to a compiled program that all of its kind share.
+Inside another program they are constants, and whatever does not depend on the count is computed
+before there is a program at all.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+from . import numerics as xp
+from .arrays import float_type, own, settled, wide
+from .counts import checked
+from .value import known, lenient
+
+
+def evaluate(schedule, count):
+    """The schedule's rate at `count`, rounded once to the caller's float type."""
+    prepared = schedule.__dict__.get("_prepared") or _prepare(schedule)
+    count = checked(schedule, count, prepared.last_count)
+    if prepared.undefined_from is not None:
+        _refuse_undefined(schedule, count, prepared.undefined_from)
+    dtype = float_type()
+    if prepared.leaves is None:
+        static = prepared.static._replace(dtype=dtype)
+        if isinstance(count, np.ndarray):  # int64 and float64 are rounded outside of x64
+            static, count = static._replace(exact_count=_Constant(count)), np.int32(0)
+        return _differentiable(static, prepared.arrays, count)
+    if isinstance(count, jax.core.Tracer) and jnp.issubdtype(count.dtype, jnp.floating):
+        fixed = tuple(leaf.item() for leaf in prepared.leaves)
+        return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
+    with xp.float64():
+        if isinstance(count, jax.core.Tracer):
+            return _run(prepared.constants[dtype], [], count)
+        if not count.ndim:  # one dispatch, for the eager call in a training loop
+            return _run(prepared.rounded[dtype], prepared.leaves, count)
+        # Two, so that both float types share the program of a whole curve.
+        return _round(_run(prepared.static, prepared.leaves, count), dtype)
+
+
+class _Static(NamedTuple):
+    """All of an evaluation that is not an array; hashable, so that compiled code is shared."""
+
+    treedef: Any
+    plan: tuple
+    dtype: Any = None
+    fixed: tuple = ()  # exact Python numbers and `_Constant`s, None where an array goes
+    wrt: tuple[int, ...] = ()  # the arguments to differentiate with respect to, one after another
+    exact_count: "_Constant | None" = None  # a count that is known
+
+
+class _Constant:
+    """A NumPy array, compared by value."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = own(array)
+        self.key = (array.dtype, array.shape, array.tobytes())
+
+    def __eq__(self, other):
+        # JAX compares static arguments of unlike kinds too, where their hashes meet.
+        return self.key == other.key if isinstance(other, _Constant) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.key)
+
+
+class _Prepared(NamedTuple):
+    static: _Static
+    leaves: list | None  # as NumPy float64 and int64, if no hyperparameter is an array
+    arrays: list  # those that are
+    last_count: int | None
+    rounded: dict[Any, _Static]  # `static`, rounding to each float type
+    constants: dict[Any, _Static]  # and with the leaves in it
+    undefined_from: int | None = None  # the first count at which a table holds no number
+
+
+def _prepare(schedule) -> _Prepared:
+    require_scalars(schedule)
+    with lenient():
+        last_count = _looked_at(schedule.last_count())
+        plan, stand_in = schedule.plan()
+    leaves, treedef = jax.tree.flatten(stand_in)
+    if all(map(known, leaves)) or stand_in is not schedule:
+        exact: list[np.ndarray] = [np.array(x, wide(x)) for x in leaves]
+        static = _Static(treedef, plan)
+        rounded: dict[Any, _Static] = {
+            dtype: static._replace(dtype=dtype) for dtype in (np.float32, np.float64)
+        }
+        constants = {
+            dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
+        }
+        hole = stand_in.undefined_from()
+        prepared = _Prepared(static, exact, [], last_count, rounded, constants, hole)
+        object.__setattr__(schedule, "_prepared", prepared)
+        return prepared
+    fixed = tuple(map(_fixed, leaves))
+    arrays = [
+        settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
+    ]
+    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {}, {})
+
+
+def require_scalars(schedule) -> None:
+    """Raises a ValueError for a schedule that is still a batch."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(schedule):
+        name = next((key.name for key in reversed(path) if hasattr(key, "name")), None)
+        rows = name in ("milestones", "rates", "momenta")
+        if jnp.ndim(leaf) > rows:
+            raise ValueError(
+                f"`{type(schedule).__name__}({name}=...)` must be a {'list' if rows else 'scalar'}"
+                f" when the schedule is called, got shape {jnp.shape(leaf)}: call a batched"
+                " schedule under `jax.vmap`."
+            )
+
+
+def _refuse_undefined(schedule, count, hole: int) -> None:
+    """Raises a ValueError for a count at which a table holds no number, or that may be one."""
+    traced = isinstance(count, jax.core.Tracer)
+    if traced or np.max(count, initial=0) >= hole:
+        raise ValueError(
+            f"`{type(schedule).__name__}(...)(count)` takes counts below {hole}, from where on the"
+            " rate in its table is an infinity or a NaN (`total_steps` would be no larger), got"
+            f" {'a traced one, which may be any' if traced else np.max(count)}."
+        )
+
+
+def _looked_at(number):
+    """An array of one number that is there to be looked at, as an int."""
+    array = isinstance(number, jax.Array) and not isinstance(number, jax.core.Tracer)
+    return int(number) if array and number.is_fully_addressable and not number.ndim else number
+
+
+def _fixed(leaf):
+    """What is known of a leaf exactly; None for a JAX array, which enters with its precision."""
+    if known(leaf):
+        return np.asarray(leaf).item()
+    return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
+
+
+@functools.partial(jax.jit, static_argnums=0, inline=True)
+def _run(static: _Static, leaves, count):
+    def rate(*arguments):
+        *leaves, count = arguments
+        schedule = jax.tree.unflatten(static.treedef, leaves)
+        return jnp.asarray(schedule.rate(count, static.plan), np.float64)
+
+    for index in static.wrt:
+        rate = jax.jacfwd(rate, index)
+
+    def at(count):
+        return rate(*leaves, count)
+
+    with (
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        np.errstate(all="ignore"),  # in numbers that `where` does not choose
+    ):
+        if leaves:
+            leaves = [jax.lax.convert_element_type(x, wide(x)) for x in leaves]
+        else:
+            leaves = [constant.array[()] for constant in static.fixed]
+        count = jax.lax.convert_element_type(count, wide(count))
+        flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
+        shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
+        return shaped if static.dtype is None else _round(shaped, static.dtype)
+
+
+@functools.partial(jax.jit, static_argnums=1, inline=True)
+def _round(rate, dtype):
+    return jax.lax.convert_element_type(rate, dtype)
+
+
+def with_count(tree, count):
+    """The same numbers, as ones that vary with the count.
+
+    For formulas that divide by them with `/` where ours use `_numbers.over`, which says why.
+    """
+    zero = jax.lax.convert_element_type(count, np.float64) * np.float64(0)
+
+    def vary(leaf):
+        if np.ndim(leaf):
+            return leaf
+        leaf, none = (jax.lax.convert_element_type(x, wide(leaf)) for x in (leaf, zero))
+        return leaf + none
+
+    return jax.tree.map(vary, tree)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _differentiable(static: _Static, arrays, count):
+    with xp.float64():
+        rest = iter(arrays)
+        exact = [x.array if isinstance(x, _Constant) else x for x in static.fixed]
+        leaves = [next(rest) if x is None else np.asarray(x, wide(x)) for x in exact]
+        count = count if static.exact_count is None else static.exact_count.array
+        return _run(static._replace(exact_count=None), leaves, count)
+
+
+def _rule(static: _Static, primals, tangents):
+    arrays, count = primals
+    rate = _differentiable(static, arrays, count)
+    slots = [i for i, x in enumerate(static.fixed) if x is None] + [len(static.fixed)]
+    total = jnp.zeros_like(rate)
+    for slot, array, tangent in zip(
+        slots, [*arrays, count], [*tangents[0], tangents[1]], strict=True
+    ):
+        if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
+            continue
+        slope = _differentiable(static._replace(wrt=(*static.wrt, slot)), arrays, count)
+        tangent = jax.lax.convert_element_type(tangent, rate.dtype)
+        if array is count:
+            extra = slope.ndim - jnp.ndim(count)
+            tangent = jnp.reshape(tangent, jnp.shape(count) + (1,) * extra)
+            total = total + slope * tangent
+        else:
+            total = total + jnp.tensordot(slope, tangent, axes=np.ndim(array))
+    return rate, total
+
+
+_differentiable.defjvp(_rule, symbolic_zeros=True)

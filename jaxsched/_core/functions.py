@@ -1,0 +1,205 @@
+"""Python functions of the step: how LambdaLR, MultiplicativeLR and CyclicLR call them."""
+
+import functools
+import inspect
+import numbers
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import numerics as xp
+from .copies import NotOfTheStep, generators_kept, private, values_at
+from .schedule import TRACER_ERRORS
+from .value import evolve
+
+
+def tabulated_within(schedule, horizon: int | None):
+    """The schedule, its function tabulated up to `horizon` unless it says how far itself."""
+    if schedule.total_steps or not horizon:
+        return schedule
+    return evolve(schedule, total_steps=horizon)
+
+
+def check_total_steps(schedule) -> None:
+    number = schedule.total_steps
+    if number is not None and not (type(number) is int and 0 < number < 2**31):
+        schedule.reject("total_steps", "a positive int or None (below 2**31)")
+
+
+def check_function(schedule, name: str) -> None:
+    """Raises unless field `name` is one function that JAX can be asked to trace."""
+    function = getattr(schedule, name)
+    if isinstance(function, list | tuple):
+        schedule.reject(name, "one function (ParamGroups takes a schedule per group)", TypeError)
+    if not callable(function):
+        schedule.reject(name, "a function of the step", TypeError)
+    if not _takes_a_step(function):
+        schedule.reject(name, "a function of the step alone", TypeError)
+    if _holds_tracer(function):
+        raise TypeError(
+            f"`{type(schedule).__name__}({name}=...)` closes over a traced value. Make it a field"
+            " of a `jaxsched.Schedule` subclass, whose `curve` may then use it and is"
+            " differentiated with respect to it."
+        )
+
+
+def _takes_a_step(function) -> bool:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # It does not say.
+        return True
+    try:
+        signature.bind(0)
+    except TypeError:
+        return False
+    return True
+
+
+def _holds_tracer(thing, depth: int = 4) -> bool:
+    """Whether a traced value is in reach of a function: its closure, defaults, attributes."""
+    if isinstance(thing, jax.core.Tracer):
+        return True
+    if depth == 0:
+        return False
+    held: list = []
+    if isinstance(thing, functools.partial):
+        held = [thing.func, *thing.args, *thing.keywords.values()]
+    elif inspect.isfunction(thing):
+        cells = inspect.getclosurevars(thing).nonlocals.values()
+        held = [*cells, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+    elif inspect.ismethod(thing):
+        held = [thing.__self__, thing.__func__]
+    elif isinstance(thing, dict):
+        held = list(thing.values())
+    elif isinstance(thing, list | tuple):
+        held = list(thing)
+    elif callable(thing) and not inspect.isclass(thing):
+        held = list(getattr(thing, "__dict__", {}).values())
+    return any(_holds_tracer(item, depth - 1) for item in held)
+
+
+def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
+    """The value of the schedule's function at the integer step `t`, in float64."""
+    function = getattr(schedule, name)
+    try:
+        on_host(function)
+    except NotOfTheStep as error:
+        raise TypeError(f"`{type(schedule).__name__}({name}=...)` {error}.") from None
+    if schedule.total_steps is not None:
+        begun = schedule.last_epoch + 1
+        table = tabulated(function, first, horizon or begun + schedule.total_steps)
+        needed = table[max(first, begun) - first + (not schedule.overwrites) :]
+        if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():
+            raise ValueError(
+                f"`{type(schedule).__name__}({name}=...)` must be a number at every step of the"
+                " table, got a NaN, an infinity or a division by zero."
+            )
+        return jnp.asarray(table)[jnp.clip(t - first, 0, len(table) - 1)]
+    where = f"`{type(schedule).__name__}({name}=...)`"
+    remedy = (
+        " Give `total_steps=N`, and the function is tabulated on the host for the first N counts;"
+        " or write it with jax.numpy (`jnp.where` for `if`, `jnp.maximum` for `max`)."
+    )
+    try:
+        with generators_kept():
+            value = private(function)(t)
+    except Exception as error:
+        told = isinstance(error, TRACER_ERRORS)
+        if not told and (isinstance(t, int) or not _works_on_host(function)):
+            raise
+        raise TypeError(
+            f"{where} cannot be traced by JAX, because it needs the step as a Python number."
+            f"{remedy}"
+        ) from error
+    if not isinstance(value, numbers.Real) and not (
+        hasattr(value, "dtype") and not jnp.ndim(value)
+    ):
+        raise TypeError(f"{where} must give one number, got {value!r}.")
+    if not isinstance(t, int) and (found := differs_when_traced(function)):
+        step, python, traced = found
+        raise TypeError(
+            f"{where} gives {python!r} at step {step}, but {traced!r} when JAX traces it, whose"
+            f" numbers are not Python's (bools add up to a bool, integers overflow).{remedy}"
+        )
+    return jnp.asarray(value, jnp.float64)
+
+
+def _works_on_host(function) -> bool:
+    try:
+        with jax.ensure_compile_time_eval():
+            private(function)(1)
+    except Exception:
+        return False
+    return True
+
+
+class _Same:
+    """A function as a key: by identity, as one with an `__eq__` need not have a hash."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __eq__(self, other):
+        return isinstance(other, _Same) and self.function is other.function
+
+    def __hash__(self):
+        return id(self.function)
+
+
+# Where Python's numbers and JAX's may part: powers, overflows, thresholds that add up.
+_SAMPLES = [*range(130), *(2**k for k in range(8, 17)), 1000, 10_000, 100_000]
+
+
+def differs_when_traced(function) -> tuple[int, float, float] | None:
+    """A step at which a function gives something else when it is traced, with both values."""
+    return None if jax.config.values["jax_disable_jit"] else _difference(_Same(function))
+
+
+def on_host(function) -> list:
+    """The function's values at `_SAMPLES`; it need not be defined at all of them."""
+    return _on_host(_Same(function))
+
+
+@functools.lru_cache(maxsize=256)
+def _on_host(key: _Same) -> list:
+    with jax.transfer_guard("allow"):
+        few = values_at(key.function, [1, 2, 3], Exception)
+        if any(isinstance(value, jax.Array) for value in few):
+            return few  # written for JAX
+        return values_at(key.function, _SAMPLES, Exception)
+
+
+@functools.lru_cache(maxsize=256)
+def _difference(key: _Same) -> tuple[int, float, float] | None:
+    values = _on_host(key)
+    if any(isinstance(value, jax.Array) for value in values):
+        return None
+    steps, expected = np.array(_SAMPLES, np.int64), np.array(values, np.float64)
+    function = private(key.function)
+    with (
+        jax.ensure_compile_time_eval(),
+        xp.float64(),
+        jax.transfer_guard("allow"),
+        jax.default_device(jax.local_devices(backend="cpu")[0]),
+    ):
+        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(function(step), jnp.float64)))
+        traced = np.asarray(ask(steps))
+    size = np.where(np.isfinite(expected), np.abs(expected), np.nan)
+    # Near a zero of a wave, the last bits of its argument are all that is left.
+    wrong = np.abs(traced - expected) > 1e-9 * (size + min(1.0, np.nanmax(size, initial=0.0)))
+    if not wrong.any():
+        return None
+    first = int(np.argmax(wrong))
+    return int(steps[first]), float(expected[first]), float(traced[first])
+
+
+def tabulated(function, first: int, end: int) -> np.ndarray:
+    """The function's values at first, ..., end - 1; NaN where it divides by zero."""
+    return _tabulated(_Same(function), first, end)
+
+
+@functools.lru_cache(maxsize=256)
+def _tabulated(key: _Same, first: int, end: int) -> np.ndarray:
+    # Not every table is used from its start, where a function may divide by zero.
+    return np.array(values_at(key.function, range(first, end)), np.float64)

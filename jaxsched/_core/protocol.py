@@ -1,0 +1,364 @@
+"""PyTorch's protocol, played through with the rate left out.
+
+In PyTorch schedulers share an optimizer: building one writes into its parameter group, a
+SequentialLR takes back its parts' first steps, resets the rate and starts one of them anew, and
+each scheduler has a clock of its own. `play` does all that once, on clocks alone, and jumps
+from one milestone to the next. What comes out is a short list of phases: from which count on,
+what is done to the rate at that count (`moves`), and which schedulers stand at which clock from
+then on. Whoever knows the phases knows the rate at any count.
+"""
+
+import bisect
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
+from typing import Any, NamedTuple
+
+from .count_map import Clock, CountMap, advance, shared
+from .value import evolve, known
+
+
+class Move(NamedTuple):
+    """One change of the group's rate: `schedule.kind(clock)`.
+
+    `value` itself if kind is "set"; the `value` steps up to `clock` if it is "advance".
+    """
+
+    kind: str
+    schedule: Any = None
+    clock: Any = None
+    value: Any = None
+
+
+class Phase(NamedTuple):
+    """A stretch of counts in which the same schedulers step, in the same order."""
+
+    start: Any  # the count it begins at
+    moves: list[Move]  # what is done to the rate at that count
+    parts: tuple  # the schedulers that step from then on
+    clocks: tuple  # where each one's clock stands at `start`
+    at_zero: tuple | None = None  # (moves, clocks) instead, should a traced `start` be 0
+    maps: tuple = ()  # how the steps of all parts follow from the counts, if not one by one
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the parts step at different counts."""
+        return any(clock.maps for clock in self.clocks)
+
+    @property
+    def parts_and_clocks(self) -> tuple:
+        return self.parts, self.clocks, self.maps
+
+    @property
+    def clocks_by_count(self) -> list[Clock]:
+        """The clocks as they go on with the counts of this schedule."""
+        return [Clock(clock.reading, (*self.maps, *clock.maps)) for clock in self.clocks]
+
+    def steps_to(self, count):
+        """How many steps all parts have taken at `count`."""
+        return advance(self.maps, count - self.start)
+
+
+class Group:
+    """What PyTorch keeps in a parameter group: here the rate is a tape of moves."""
+
+    def __init__(self, lr, initial_lr, tape: list[Move]):
+        self.lr, self.initial_lr, self.tape = lr, initial_lr, tape
+        self.levels: dict[type, dict[str, Any]] = {}
+        self.set_lr(lr)
+
+    def set_lr(self, value) -> None:
+        self.lr = value
+        self.tape.append(Move("set", value=value))
+
+    def set_levels(self, cls: type, schedule, names) -> None:
+        """Writes hyperparameters of a schedule where all of class `cls` read theirs."""
+        levels = self.levels.setdefault(cls, {})
+        levels.update({name: getattr(schedule, name) for name in names})
+
+    def set_default_initial_lr(self) -> None:
+        if self.initial_lr is None:
+            self.initial_lr = self.lr
+
+
+class Part:
+    """A single scheduler at work."""
+
+    next_milestone = None
+
+    def __init__(self, schedule, group: Group):
+        self.group, self.clock = group, schedule.last_epoch
+        self.schedule, shown = schedule.attach(group)
+        self.clock = self.schedule.first_clock(self.clock)
+        self._move("start", shown)
+
+    def _move(self, kind, schedule=None):
+        schedule = schedule or self._levelled()
+        self.group.tape.append(Move(kind, schedule, self.clock))
+
+    def _levelled(self):
+        """The scheduler with the levels that the group holds: those of the one built last."""
+        levels = self.group.levels.get(type(self.schedule), {})
+        if all(getattr(self.schedule, name) is value for name, value in levels.items()):
+            return self.schedule
+        return evolve(self.schedule, **levels)
+
+    def initial_step(self):
+        self.clock = self.schedule.first_clock(self.clock)
+        self._move("start")
+
+    def step(self):
+        self.clock += 1
+        self._move("_step")
+
+    def restart(self):
+        if not self.schedule.own_clock:
+            self.clock = 0
+        self._move("restart")
+
+    def rewind(self):
+        if not self.schedule.own_clock:
+            self.clock -= 1
+
+    def skip(self, count: int):
+        self.clock += count
+
+    def advance(self, number):
+        """Takes `number` steps at one count."""
+        if known(number) and number <= 1:
+            return self.step() if number else None
+        self.clock += number
+        self.group.tape.append(Move("advance", self._levelled(), self.clock, number))
+
+    def active(self):
+        return [(self._levelled(), Clock(self.clock))]
+
+
+class Chain:
+    """A ChainedScheduler at work: a step of it is one of each part, in order."""
+
+    def __init__(self, schedules, group: Group, horizon):
+        self.schedules, self.group, self.horizon = schedules, group, horizon
+        self.parts = [schedule.live(group, horizon) for schedule in schedules]
+
+    def step(self):
+        for part in self.parts:
+            part.step()
+
+    initial_step = step  # PyTorch's `_initial_step` is an ordinary step here
+
+    def restart(self):
+        # PyTorch raises here. What was meant: built now, on an optimizer at the initial rate.
+        self._build_anew(Group(self.group.initial_lr, self.group.initial_lr, self.group.tape))
+
+    def _build_anew(self, group):
+        Chain.__init__(self, self.schedules, group, self.horizon)
+
+    def rewind(self):
+        for part in self.parts:
+            part.rewind()
+
+    def skip(self, count: int):
+        for part in self.parts:
+            part.skip(count)
+
+    def advance(self, number):
+        for _ in range(number):
+            self.step()
+
+    def active(self):
+        return [pair for part in self.parts for pair in part.active()]
+
+    @property
+    def next_milestone(self):
+        return min((m for p in self.parts if (m := p.next_milestone) is not None), default=None)
+
+
+class Sequence(Chain):
+    """A SequentialLR at work; `clock` is its own `last_epoch`."""
+
+    def __init__(self, schedules, milestones: Seq[int], group: Group, horizon):
+        super().__init__(schedules, group, horizon)
+        self.milestones, self.clock = milestones, 0
+        group.set_lr(group.initial_lr)
+        for part in self.parts:
+            part.rewind()
+        self._current().initial_step()
+
+    def _current(self):
+        return self.parts[bisect.bisect_right(self.milestones, self.clock)]
+
+    def step(self):
+        self.clock += 1
+        if self.clock in self.milestones:
+            self._current().restart()
+        else:
+            self._current().step()
+
+    initial_step = step
+
+    def _build_anew(self, group):
+        Sequence.__init__(self, self.schedules, self.milestones, group, self.horizon)
+
+    def skip(self, count: int):
+        self.clock += count
+        self._current().skip(count)
+
+    def active(self):
+        return self._current().active()
+
+    @property
+    def next_milestone(self):
+        """In how many steps something else than the current part's step happens."""
+        own = [m - self.clock for m in self.milestones if m > self.clock]
+        inner = self._current().next_milestone
+        return min(own + ([] if inner is None else [inner]), default=None)
+
+
+class Paced:
+    """A scheduler at work whose steps follow from the counts by a map, as those of an epoch do."""
+
+    def __init__(self, schedule, count_map: CountMap, group: Group, horizon):
+        self.schedule, self.count_map, self.group = schedule, count_map, group
+        self.horizon = None if horizon is None else count_map(horizon - 1) + 1
+        self._build()
+
+    def _build(self):
+        self.clock = 0
+        self.inner = self.schedule.live(self.group, self.horizon)
+        self.inner.advance(self.count_map(0))
+
+    def step(self):
+        self.inner.advance(self._steps(1))
+        self.clock += 1
+
+    def advance(self, number):
+        self.inner.advance(self._steps(number))
+        self.clock += number
+
+    def skip(self, count: int):
+        self.inner.skip(self._steps(count))
+        self.clock += count
+
+    def _steps(self, count):
+        return advance([(self.count_map, self.clock)], count)
+
+    def initial_step(self):
+        if self.count_map.shifts:
+            return self._build()  # A scheduler in its middle has no first step to take again.
+        self.inner.initial_step()
+
+    def rewind(self):
+        if not self.count_map.shifts:
+            self.inner.rewind()
+
+    def restart(self):
+        self.clock = 0
+        self.inner.restart()
+        self.inner.advance(self.count_map(0))
+
+    def active(self):
+        return [(schedule, self._mapped(clock)) for schedule, clock in self.inner.active()]
+
+    def _mapped(self, clock: Clock) -> Clock:
+        if self.count_map.shifts:
+            return clock
+        return Clock(clock.reading, ((self.count_map, self.clock), *clock.maps))
+
+    @property
+    def next_milestone(self):
+        inner = self.inner.next_milestone
+        if inner is None:
+            return None
+        return self.count_map.first(self.count_map(self.clock) + inner) - self.clock
+
+
+def _phase(start, tape: list[Move], live) -> Phase:
+    parts, clocks = zip(*live.active(), strict=True)
+    maps = shared(clocks)
+    clocks = tuple(Clock(clock.reading, clock.maps[len(maps) :]) for clock in clocks)
+    return Phase(start, list(tape), parts, clocks, maps=maps)
+
+
+def play(schedule) -> list[Phase]:
+    """The phases of `schedule`, in order."""
+    tape: list[Move] = []
+    lr, initial_lr = schedule.carried() or (None, None)
+    group = Group(lr, initial_lr, tape)
+    if getattr(schedule, "swept", False):
+        return _play_swept(schedule, group)
+    live, count, phases = schedule.live(group, schedule.horizon()), 0, []
+    while True:
+        phases.append(_phase(count, tape, live))
+        tape.clear()
+        if live.next_milestone is None:
+            return phases
+        count += live.next_milestone
+        _to_milestone(live)
+
+
+def _to_milestone(live) -> None:
+    live.skip(live.next_milestone - 1)
+    live.step()
+
+
+def parts_at(schedule, count: int) -> list[Part]:
+    """The single schedulers of `schedule` as they stand at `count`, in the order of building."""
+    lr, initial_lr = schedule.carried() or (None, None)
+    live = schedule.live(Group(lr, initial_lr, []), None)
+    while live.next_milestone is not None and live.next_milestone <= count:
+        count -= live.next_milestone
+        _to_milestone(live)
+    live.skip(count)
+    return list(_parts(live))
+
+
+def _parts(live) -> Iterator[Part]:
+    if isinstance(live, Part):
+        yield live
+        return
+    for part in [live.inner] if isinstance(live, Paced) else live.parts:
+        yield from _parts(part)
+
+
+def _play_swept(schedule, group: Group) -> list[Phase]:
+    """The phases of a sequence of single schedulers whose milestones may be traced.
+
+    The order of the parts is known, the counts are not; a milestone that turns out to be 0
+    makes its part the one that the sequence starts with.
+    """
+    tape, phases = group.tape, []
+    lives = [part.live(group, schedule.horizon()) for part in schedule.schedulers]
+    built = list(tape)
+    for index, live in enumerate(lives):
+        live.rewind()
+        tape.clear()
+        group.set_lr(group.initial_lr)
+        live.initial_step()
+        begun = _phase(0, tape, live)
+        if index == 0:
+            phases.append(begun._replace(moves=[*built, *begun.moves]))
+            continue
+        tape.clear()
+        live.restart()
+        restarted = _phase(schedule.milestones[index - 1], tape, live)
+        phases.append(restarted._replace(at_zero=(begun.moves, begun.clocks)))
+    return phases
+
+
+def last_count(schedule) -> Any:
+    """The last count before PyTorch would raise: some part ends there (`last_clock`)."""
+    phases = play(schedule)
+    if len(phases) == 1 and len(phases[0].parts) == 1:
+        last = phases[0].parts[0].last_clock  # traced, it is still a bound for checkify
+        return None if last is None else phases[0].clocks_by_count[0].when(last + 1) - 1
+    ends = [phase.start for phase in phases[1:]]
+    for phase, end in zip(phases, [*ends, None], strict=True):
+        lasts = [
+            phase.start + clock.when(part.last_clock + 1) - 1
+            for part, clock in zip(phase.parts, phase.clocks_by_count, strict=True)
+            if known(part.last_clock)
+        ]
+        cut_short = end is None or (known(end) and min(lasts, default=end) < end - 1)
+        if lasts and known(phase.start) and cut_short:
+            return min(lasts)
+    return None

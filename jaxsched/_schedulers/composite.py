@@ -1,0 +1,108 @@
+"""What ChainedScheduler and SequentialLR share: schedules that move one rate."""
+
+from .._core import protocol
+from .._core.closed_forms import choose
+from .._core.functions import check_total_steps
+from .._core.phases import momenta, rate_at
+from .._core.schedule import Derived, Schedule, no_number
+from .._core.value import concrete
+from .reduce_lr_on_plateau import ReduceLROnPlateau
+
+
+class Composite(Schedule):
+    """Schedules that share one rate."""
+
+    def __post_init__(self):
+        if not isinstance(self.schedulers, list | tuple):
+            self.reject("schedulers", "a list of schedules", TypeError)
+        super().__post_init__()
+
+    def validate(self):
+        if not self.schedulers:
+            self.reject("schedulers", "at least one schedule")
+        for index, part in enumerate(self.schedulers):
+            if not isinstance(part, Schedule):
+                plateau = isinstance(part, ReduceLROnPlateau)
+                hint = " ReduceLROnPlateau takes them as its `lr` instead." if plateau else ""
+                raise (ValueError if plateau else TypeError)(
+                    f"`{type(self).__name__}(schedulers=...)` must hold schedules of the step count"
+                    f" alone, got {part!r} at index {index}.{hint}"
+                )
+        check_total_steps(self)
+        self._check_shared_rate()
+        for phase in protocol.play(self):
+            for move in phase.moves:
+                if move.schedule is not None and (
+                    name := move.schedule.forbids(move.kind, move.clock)
+                ):
+                    move.schedule.reject(name, f"other than 0 inside a {type(self).__name__}")
+        self.warn_if_replayed()
+
+    def _check_shared_rate(self):
+        carried = [part.carried() for part in singles(self) if part.carried()]
+        rates = [(lr, lr if initial is None else initial) for lr, initial in carried]
+        # Parts built before and after a OneCycleLR have found different initial rates.
+        names = ["lr", "initial_lr"]
+        if any(part.resets_initial_lr for part in singles(self)):
+            names.remove("initial_lr")
+        for index, name in enumerate(names):
+            values = [x for rate in rates for x in concrete(rate[index])]
+            if any(value != values[0] for value in values):
+                raise ValueError(
+                    f"`{type(self).__name__}(schedulers=...)` must agree on `{name}`, got {values}."
+                )
+
+    def carried(self):
+        return next((pair for part in singles(self) if (pair := part.carried())), None)
+
+    def nested(self):
+        return tuple(self.schedulers)
+
+    def horizon(self):
+        return self.total_steps
+
+    @property
+    def momentum(self) -> "CompositeMomentum":
+        """The momentum that PyTorch's loop leaves in the group, as a schedule of its own.
+
+        Raises an AttributeError where no part cycles one.
+        """
+        if all(part.momentum_part() is None for part in singles(self)):
+            raise AttributeError(
+                f"`{type(self).__name__}(...)` has no `momentum`: none of its parts cycles one, as"
+                " CyclicLR and OneCycleLR do."
+            )
+        return CompositeMomentum(self)
+
+
+class CompositeMomentum(Derived):
+    """The momentum that the parts of a chain or sequence leave in the group."""
+
+    schedule: Composite
+
+    __mul__ = __rmul__ = no_number
+
+    def plan(self):
+        phases = momenta(protocol.play(self.schedule))
+        return tuple(map(choose, phases)), self
+
+    def rate(self, count, plan):
+        phases = momenta(protocol.play(self.schedule))
+        return rate_at(phases, plan, count)
+
+    def last_count(self):
+        return self.schedule.last_count()
+
+    def past_end(self, count):
+        return self.schedule.past_end(count)
+
+    def __repr__(self):
+        return f"{self.schedule!r}.momentum"
+
+
+def singles(schedule):
+    """The single schedules that a schedule is made of, in the order PyTorch builds them."""
+    if not schedule.nested():
+        yield schedule
+    for part in schedule.nested():
+        yield from singles(part)

@@ -1,0 +1,76 @@
+"""CosineAnnealingLR: along a cosine, and after `T_max` up again."""
+
+from .._core import numerics as xp
+from .._core.affine import IDENTITY, Affine
+from .._core.schedule import Single
+from .._core.value import Float, Number, static
+
+
+class CosineAnnealingLR(Single):
+    """Lowers the learning rate along half a cosine, and raises it again.
+
+        lr(t) = eta_min + (lr - eta_min) * (1 + cos(pi * t / T_max)) / 2
+
+    Like PyTorch, it goes on as a wave after `T_max`, with period 2 * `T_max`. In a chain each
+    wave starts anew from the initial rate at the trough.
+
+    Args:
+      lr: the learning rate at step 0.
+      T_max: the number of steps from the top to the trough.
+      eta_min: the learning rate at the trough.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a `T_max` of 0.
+
+    >>> import jax.numpy as jnp
+    >>> CosineAnnealingLR(0.1, T_max=3, eta_min=0.01)(jnp.arange(7))
+    Array([0.1   , 0.0775, 0.0325, 0.01  , 0.0325, 0.0775, 0.1   ], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html,
+    the paper is https://arxiv.org/abs/1608.03983.
+    """
+
+    lr: Float
+    T_max: Number
+    eta_min: Float = 0.0
+    last_epoch: int = static(default=-1)
+
+    def validate(self):
+        super().validate()
+        self.require("T_max", lambda n: n != 0, "a number of steps other than 0")
+        self._warn_if_below_one("T_max", "lr")
+
+    def steps(self, s, t) -> Affine:
+        # Between two troughs the height above eta_min follows the cosine. Into the step after
+        # a trough PyTorch adds the first piece of a new wave to whatever the rate then is.
+        trough = self.last_trough(t)
+        crossed = trough >= s
+        shrink = xp.over(self.height(t), self.height(xp.where(crossed, trough + 1, s)))
+        shrink = xp.where(t == s, 1.0, xp.where(trough > s, 0.0, shrink))
+        wave = xp.where(crossed, (self.base - self.eta_min) * self.height(t), 0.0)
+        return Affine(shrink, self.eta_min * (1.0 - shrink) + wave)
+
+    def whole_curve(self, t):
+        """The rate at clock `t`, if it was the initial one at 0."""
+        return self.eta_min + (self.base - self.eta_min) * self.height(t)
+
+    def start(self, t) -> Affine:
+        return IDENTITY
+
+    def restart(self, t) -> Affine:
+        return Affine(0, self.base)
+
+    def height(self, t):
+        return (1.0 + xp.cos(xp.over(xp.pi * t, self.T_max))) / 2.0
+
+    def last_trough(self, t):
+        """The last clock reading before `t` at a trough; troughs at broken readings never come."""
+        half = abs(xp.floating(self.T_max))
+        trough = half + 2.0 * half * xp.floor(xp.over(t - 1 - half, 2.0 * half))
+        met = (half == xp.floor(half)) & (half < xp.inf)
+        return xp.where(met, trough, -xp.inf)

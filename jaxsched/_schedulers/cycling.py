@@ -1,0 +1,65 @@
+"""What CyclicLR and OneCycleLR share: they set the rate themselves, and a momentum with it."""
+
+from .._core.schedule import Schedule, no_number
+
+
+class Momentum(Schedule):
+    """The momentum that goes with a CyclicLR or OneCycleLR, as a schedule of its own."""
+
+    schedule: "Cycling"
+
+    @property
+    def last_epoch(self):
+        return self.schedule.last_epoch
+
+    @property
+    def plain_division(self):
+        return self.schedule.plain_division
+
+    @property
+    def last_clock(self):
+        return self.schedule.last_clock
+
+    def curve(self, t):
+        return self.schedule.momentum_curve(t)
+
+    def horizon(self):
+        return self.schedule.horizon()
+
+    def past_end(self, count):
+        return self.schedule.past_end(count)
+
+    def __repr__(self):
+        return f"{self.schedule!r}.momentum"
+
+    __mul__ = __rmul__ = no_number  # `optax.sgd` multiplies with it
+
+
+class Cycling(Schedule):
+    """What sets a momentum along with the rate."""
+
+    cycle_momentum = True
+
+    def momentum_part(self):
+        return Momentum(self) if self.cycle_momentum else None
+
+    @property
+    def momentum(self) -> Momentum:
+        """The momentum (Adam's beta1) at each step; call it with a count, or hand it to Optax.
+
+        Raises a ValueError where `cycle_momentum` is False.
+        """
+        if not self.cycle_momentum:
+            raise ValueError(
+                f"`{type(self).__name__}(cycle_momentum=...)` must be True"
+                " for `.momentum`, got False."
+            )
+        return Momentum(self)
+
+    def momentum_curve(self, t):
+        raise NotImplementedError
+
+
+def momenta_written(schedule: Cycling) -> tuple[str, ...]:
+    """What a cycle writes into the group, whence every OneCycleLR on the optimizer reads it."""
+    return ("base_momentum", "max_momentum") if schedule.cycle_momentum else ()

@@ -1,0 +1,73 @@
+"""MultiStepLR: a drop by `gamma` at each milestone."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from .._core import numerics as xp
+from .._core.affine import Affine
+from .._core.schedule import Multiplying
+from .._core.value import Float, Number, known, overflows, static
+
+
+class MultiStepLR(Multiplying):
+    """Multiplies the learning rate by `gamma` at each of the `milestones`.
+
+        lr(t) = lr * gamma ** (number of milestones <= t)
+
+    Args:
+      lr: the learning rate before the first milestone.
+      milestones: step counts, in any order. Like PyTorch, repeated ones count each time, and
+        those that are not whole never come.
+      gamma: the factor at each milestone.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      TypeError: for `milestones` that are no sequence of numbers.
+
+    >>> import jax.numpy as jnp
+    >>> MultiStepLR(0.1, [3, 5], gamma=0.5)(jnp.array([2, 3, 4, 5]))
+    Array([0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
+    """
+
+    lr: Float
+    milestones: "Sequence[Number] | jax.Array | np.ndarray"
+    gamma: Float = 0.1
+    last_epoch: int = static(default=-1)
+
+    def __post_init__(self):
+        if not (isinstance(self.milestones, jax.Array | np.ndarray) and self.milestones.ndim):
+            try:
+                object.__setattr__(self, "milestones", tuple(self.milestones))
+            except TypeError:
+                self.reject("milestones", "a sequence of step counts", TypeError)
+        super().__post_init__()
+
+    def validate(self):
+        super().validate()
+        counts = () if isinstance(self.milestones, jax.Array) else self.milestones
+        if known(self.gamma) and all(map(known, counts)):
+            most = max(Counter(map(float, counts)).values(), default=0)
+            rule = f"small enough that `gamma ** {most}` does not overflow at one milestone"
+            self.require("gamma", lambda gamma: not overflows(gamma, most), rule)
+
+    def scale(self, s, t):
+        return xp.power(self.gamma, self.passed(t) - self.passed(s))
+
+    def restart(self, t) -> Affine:
+        return Affine(0, self.base * xp.power(self.gamma, self.passed(t)))
+
+    def passed(self, t):
+        """How many milestones are at or before clock `t`."""
+        milestones = xp.floating(xp.stack(self.milestones))
+        met = xp.where(milestones < 0, xp.floor(milestones), xp.inf)  # if it is not whole
+        met = xp.where(milestones == xp.floor(milestones), milestones, met)
+        return (met <= t).sum()

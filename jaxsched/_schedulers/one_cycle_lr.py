@@ -1,0 +1,172 @@
+"""OneCycleLR: one rise and one fall over a whole training."""
+
+import math
+
+import numpy as np
+
+from .._core import numerics as xp
+from .._core.value import Float, Int, known, static
+from .cycling import Cycling, momenta_written
+
+
+class OneCycleLR(Cycling):
+    """One rise to `max_lr` and one long fall far below the start: super-convergence.
+
+        lr goes   max_lr / div_factor  ->  max_lr  ->  max_lr / div_factor / final_div_factor
+
+    in two phases, the first `pct_start` of all steps long; with `three_phase` as long a way back
+    to the start comes before the rest. Each phase follows half a cosine, or a line. The momentum
+    falls from `max_momentum` to `base_momentum` and rises again.
+
+    Args:
+      max_lr: the learning rate at the top.
+      total_steps: the number of steps, a positive int; or instead
+      epochs: a number of epochs, and
+      steps_per_epoch: the number of steps in each.
+      pct_start: the share of steps on the way up, a float from 0 to 1.
+      anneal_strategy: "cos" or "linear".
+      cycle_momentum: whether there is a `momentum`.
+      base_momentum: the momentum at the top.
+      max_momentum: the momentum at both ends.
+      div_factor: `max_lr` over the first rate.
+      final_div_factor: the first rate over the last.
+      three_phase: whether the way down has two phases.
+      last_epoch: the index of the last step before this schedule; count 0 is the one after it.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count; `.momentum` is another. Like
+      PyTorch's, it is defined up to step `total_steps`, where it rebounds. Past that a count whose
+      value is known raises; a traced one gets the rate of step `total_steps - 1`, and is an error
+      under `jax.experimental.checkify`.
+
+    Raises:
+      ValueError: for arguments out of range, among them a first phase of no length.
+
+    >>> import jax.numpy as jnp
+    >>> schedule = OneCycleLR(0.1, total_steps=6)
+    >>> schedule(jnp.arange(6))
+    Array([4.0000002e-03, 9.9441543e-02, 8.1174567e-02, 4.6263710e-02,
+           1.3347753e-02, 4.0000000e-07], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html,
+    the paper is https://arxiv.org/abs/1708.07120.
+    """
+
+    max_lr: Float
+    total_steps: Int | None = None
+    epochs: Int | None = None
+    steps_per_epoch: Int | None = None
+    pct_start: Float = 0.3
+    anneal_strategy: str = static(default="cos")
+    cycle_momentum: bool = static(default=True)
+    base_momentum: Float = 0.85
+    max_momentum: Float = 0.95
+    div_factor: Float = 25.0
+    final_div_factor: Float = 1e4
+    three_phase: bool = static(default=False)
+    last_epoch: int = static(default=-1)
+
+    resets_initial_lr = True
+    checked_by_value = ("epochs", "steps_per_epoch")
+
+    def validate(self):
+        lengths = (
+            ("total_steps",) if self.total_steps is not None else ("epochs", "steps_per_epoch")
+        )
+        for name in lengths:
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f"`OneCycleLR(...)` must have `total_steps`, or both `epochs` and"
+                    f" `steps_per_epoch`, got `{name}=None`."
+                )
+            self.require(
+                name, lambda n: isinstance(n, (int, np.integer)) and n > 0, "a positive int"
+            )
+        floats = float | np.floating
+        self.require(
+            "pct_start", lambda x: isinstance(x, floats) and 0 <= x <= 1, "a float from 0 to 1"
+        )
+        self.choose("anneal_strategy", "cos", "linear")
+        for name in ("div_factor", "final_div_factor"):
+            self.require(name, lambda x: x != 0, "a number other than 0")
+        if known(self.length) and known(self.pct_start) and self.pct_start * self.length == 1:
+            self.reject("pct_start", f"other than 1 / {self.length}, a first phase of no length")
+        if known(self.length) and self.length >= 2**63:
+            names = "=..., ".join(lengths)
+            raise ValueError(
+                f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self.length}."
+            )
+        with np.errstate(over="ignore"):
+            initial = xp.over(self.max_lr, self.div_factor)
+            lowest = xp.over(initial, self.final_div_factor)
+        for name, rate in (("div_factor", initial), ("final_div_factor", lowest)):
+            if known(rate) and math.isinf(rate):
+                self.reject(name, "large enough that no rate is infinite")
+        self._refuse_an_end_behind_it()
+
+    def _refuse_an_end_behind_it(self) -> None:
+        if not (known(self.length) and known(self.pct_start)):
+            return
+        if self.last_epoch >= self.last_clock:
+            raise ValueError(self.past_end(0))
+
+    @property
+    def length(self):
+        if self.total_steps is not None:
+            return self.total_steps
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def last_clock(self):
+        """The last step that PyTorch computes: it divides by 0 in a last phase of no length."""
+        begin, end = self._ends()[-2:]
+        if known(begin) and known(end):
+            return end if begin == end else self.length
+        return xp.where(begin == end, end, self.length)
+
+    def past_end(self, count):
+        return (
+            f"Tried to step {self.last_epoch + 1 + count} times."
+            f" `OneCycleLR(total_steps={self.length})` ends at step {self.last_clock}:"
+            " `total_steps` must cover all updates."
+        )
+
+    def attach(self, group):
+        initial = self.max_lr / self.div_factor
+        if self.last_epoch == -1:
+            group.initial_lr = initial
+        if self.last_epoch == -1 or "max_lr" not in group.levels.get(OneCycleLR, {}):
+            rates = ("max_lr", "div_factor", "final_div_factor")
+            group.set_levels(OneCycleLR, self, (*rates, *momenta_written(self)))
+        if group.initial_lr is None:
+            group.initial_lr = initial
+        return self, self
+
+    def curve(self, t):
+        initial = self.max_lr / self.div_factor
+        return self._along(t, initial, self.max_lr, initial / self.final_div_factor)
+
+    def momentum_curve(self, t):
+        return self._along(t, self.max_momentum, self.base_momentum, self.max_momentum)
+
+    def _ends(self) -> list:
+        """The step each phase ends at, after a 0."""
+        up = self.pct_start * self.length
+        return [0.0, up - 1, *([2 * up - 2] if self.three_phase else []), self.length - 1]
+
+    def _along(self, t, initial, top, final):
+        ends = self._ends()
+        levels = [initial, top, *([initial] if self.three_phase else []), final]
+        t = xp.where(t > self.last_clock, ends[-1], t)
+        value = None
+        for begin, end, low, high in reversed(
+            list(zip(ends, ends[1:], levels, levels[1:], strict=False))
+        ):
+            piece = self._anneal(low, high, xp.over(t - begin, end - begin))
+            value = piece if value is None else xp.where(t <= end, piece, value)
+        return value
+
+    def _anneal(self, begin, end, way):
+        if self.anneal_strategy == "linear":
+            return (end - begin) * way + begin
+        return end + (begin - end) / 2.0 * (xp.cos(xp.pi * way) + 1.0)

@@ -1,0 +1,98 @@
+"""SequentialLR: one scheduler after the other."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._core import protocol
+from .._core.schedule import Schedule
+from .._core.value import as_count, concrete, static
+from .composite import Composite
+
+
+def _are_counts(milestones) -> bool:
+    return isinstance(milestones, tuple)
+
+
+class SequentialLR(Composite):
+    """One schedule after the other; each `milestone` is the count at which the next begins.
+
+    Like PyTorch, a part begins at the initial rate if it has a closed form of its own, and goes
+    on from the last rate if not (MultiplicativeLR, SWALR); of two equal milestones the part
+    between is skipped. A chain or sequence as a later part, which PyTorch cannot run, starts as
+    if built at that moment on an optimizer at the initial rate.
+
+    Args:
+      schedulers: the schedules, in order. Those that carry an `lr` agree on it.
+      milestones: one count less than schedules, in order: Python ints, or an integer array to
+        trace or sweep them (all parts then single schedulers).
+      total_steps: if given, the rates of the first `total_steps` counts become a table where
+        there is no closed form, and the last of them holds after that.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: as ChainedScheduler does, and for milestones of the wrong number, unsorted,
+        negative or not whole.
+      TypeError: for a part that is no schedule.
+
+    Warns:
+      UserWarning: where there is no closed form and no `total_steps`.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import ExponentialLR, LinearLR
+    >>> schedule = SequentialLR([LinearLR(0.1, 0.5, 1.0, 2), ExponentialLR(0.1, 0.9)], [2])
+    >>> schedule(jnp.arange(5))
+    Array([0.05 , 0.075, 0.1  , 0.09 , 0.081], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
+    """
+
+    schedulers: Sequence[Schedule]
+    milestones: "Sequence[int] | jax.Array | np.ndarray" = static(when=_are_counts)
+    total_steps: int | None = static(default=None, kw_only=True)
+
+    def __post_init__(self):
+        milestones = self.milestones
+        if not isinstance(milestones, jax.Array | np.ndarray):
+            if hasattr(milestones, "tolist"):  # a tensor
+                milestones = milestones.tolist()
+            if not isinstance(milestones, list | tuple):
+                self.reject("milestones", "a list of counts, or an integer array", TypeError)
+            milestones = tuple(map(as_count, milestones))
+            if any(isinstance(m, jax.Array) for m in milestones):
+                milestones = jnp.stack(milestones)
+            object.__setattr__(self, "milestones", milestones)
+        super().__post_init__()
+
+    @property
+    def swept(self) -> bool:
+        """Whether the milestones are an array, and so perhaps traced."""
+        return not _are_counts(self.milestones)
+
+    def validate(self):
+        milestones = self.milestones
+        number = len(self.schedulers) - 1
+        shape = np.shape(milestones) if self.swept else (len(milestones),)
+        if shape[-1:] != (number,) and self.schedulers:
+            self.reject("milestones", f"{number} counts, one less than `schedulers`")
+        if self.swept and not jnp.issubdtype(milestones.dtype, jnp.integer):
+            self.reject("milestones", "whole counts from 0 up, in order, as integers")
+        counts = concrete(milestones) if self.swept else list(milestones)
+        if len(shape) == 1:
+            whole = self.swept or all(type(m) is int for m in counts)
+            if not whole or any(m < 0 for m in counts) or sorted(counts) != counts:
+                self.reject("milestones", "whole counts from 0 up, in order")
+        if not self.swept:
+            object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
+        elif any(isinstance(part, Composite) for part in self.schedulers):
+            self.reject("milestones", "Python ints where a part is a chain or a sequence")
+        super().validate()
+
+    def live(self, group, horizon):
+        if self.swept:
+            self.reject("milestones", "Python ints inside another chain or sequence")
+        return protocol.Sequence(self.schedulers, self.milestones, group, horizon)

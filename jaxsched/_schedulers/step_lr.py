@@ -1,0 +1,65 @@
+"""StepLR: a drop by `gamma` every `step_size` steps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._core import numerics as xp
+from .._core.schedule import Multiplying
+from .._core.value import Float, Int, Number, static
+
+
+class StepLR(Multiplying):
+    """Multiplies the learning rate by `gamma` every `step_size` steps.
+
+        lr(t) = lr * gamma ** (t // step_size)
+
+    Args:
+      lr: the learning rate before the first drop.
+      step_size: the number of steps between two drops. Like PyTorch, a size that is not whole
+        drops where the count is a whole multiple of it: 2.5 does at 5, 10, ...
+      gamma: the factor of each drop.
+      last_epoch: the index of the last step before this schedule, in PyTorch's meaning; `lr` is
+        then the current rate and count 0 the step `last_epoch + 1`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a `step_size` of 0, or an `lr` that is negative or not finite.
+
+    >>> import jax.numpy as jnp
+    >>> StepLR(0.05, step_size=30)(jnp.array([0, 29, 30, 60]))
+    Array([0.05  , 0.05  , 0.005 , 0.0005], dtype=float32)
+
+    Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+    """
+
+    lr: Float
+    step_size: Number
+    gamma: Float = 0.1
+    last_epoch: int = static(default=-1)
+
+    def validate(self):
+        super().validate()
+        self.require("step_size", lambda n: n != 0, "a number of steps other than 0")
+        self._warn_if_below_one("step_size", "lr")
+
+    def scale(self, s, t):
+        return xp.power(self.gamma, self.drops(t) - self.drops(s))
+
+    def drops(self, t):
+        """How many of the clock readings 1, ..., t are whole multiples of `step_size`."""
+        return xp.quotient(xp.maximum(t, 0), _first_whole_multiple(abs(self.step_size)))
+
+
+def _first_whole_multiple(size: Int | Float):
+    """The smallest whole number that `size`, a binary fraction, divides."""
+    if jnp.issubdtype(jnp.result_type(size), jnp.integer):
+        return size
+    if xp.traced(size):
+        return jax.lax.while_loop(lambda x: x != xp.floor(x), lambda x: 2 * x, size)
+    while size != np.floor(size):
+        size = 2 * size
+    return size

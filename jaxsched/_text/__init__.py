@@ -1,0 +1,1 @@
+"""Schedules as text: expressions, configs, calls, and their reader."""

@@ -1,0 +1,156 @@
+"""The functions of a step that can be written down, parsed and compared."""
+
+import ast
+import functools
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from .source import Source
+
+MAX_BITS = 10_000  # of an integer: no rate needs more, and 9 ** 9 ** 9 would never end
+
+
+class Expression:
+    """A function of the step, written in a small arithmetic language: `0.95 ** step`.
+
+    It knows numbers, `step`, + - * / // % **, comparisons, `a if condition else b`, `min`, `max`,
+    `abs`, `exp`, `log`, `sqrt`, `cos`, `sin` and `pi`. It is parsed, never evaluated as Python;
+    works on Python numbers and on traced ones; and compares by its text, so that it can be
+    stored.
+
+    Raises:
+      ValueError: for anything else, with carets below the place.
+
+    >>> warmup = Expression("min(1, (step + 1) / 10)")
+    >>> warmup(4), warmup(40)
+    (0.5, 1)
+    """
+
+    def __init__(self, text: str):
+        self._source = Source(" ".join(text.split()) if "\n" in text else text)
+        self.text = self._source.text
+        if "#" in self.text:
+            start = self.text.index("#")
+            raise self._source.error("an expression may not hold a comment", start)
+        self.size = sum(isinstance(x, ast.expr) for x in ast.walk(self._source.tree))
+        self._function = self._function_of(self._source.tree)
+
+    def __call__(self, step):
+        return self._function(step)
+
+    def _function_of(self, node: ast.AST) -> Callable[[Any], Any]:
+        """The function of the step that a piece of the expression is."""
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                return lambda step: value
+            case ast.Name(id="step"):
+                return lambda step: step
+            case ast.Name(id="pi"):
+                return lambda step: math.pi
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                return self._combine(OPERATORS[type(op)], left, right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                return self._combine(OPERATORS[type(op)], left, right)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._combine(operator.neg, operand)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self._combine(_either, test, body, orelse)
+            case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
+                if name in _FUNCTIONS:
+                    return self._combine(_FUNCTIONS[name], *arguments)
+        raise self._source.error_at(
+            node,
+            f"an expression of the step may not hold `{self._source.quote(node)}`: it is made of"
+            " numbers, `step`, `pi`, + - * / // % **, comparisons, `a if condition else b`,"
+            f" {', '.join(_FUNCTIONS)}",
+        )
+
+    def _combine(self, function, *nodes: ast.AST) -> Callable[[Any], Any]:
+        if len(nodes) == 2:  # by far the most frequent, and called for every step of a table
+            left, right = map(self._function_of, nodes)
+            return lambda step: function(left(step), right(step))
+        arguments = [self._function_of(node) for node in nodes]
+        return lambda step: function(*[argument(step) for argument in arguments])
+
+    def __eq__(self, other):
+        return isinstance(other, Expression) and other.text == self.text
+
+    def __hash__(self):
+        return hash((Expression, self.text))
+
+    def __repr__(self):
+        return f"Expression({self.text!r})"
+
+    def __getstate__(self):
+        return self.text
+
+    def __setstate__(self, text):
+        self.__init__(text)
+
+
+def power(base, exponent):
+    """`base ** exponent`, but an OverflowError for an integer of more than MAX_BITS bits."""
+    if _traced(base, exponent):
+        return (1.0 * base) ** exponent  # JAX's integers overflow, and have no negative powers
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and abs(base) > 1 and base.bit_length() * exponent > MAX_BITS:
+        raise OverflowError("an integer power is too large")
+    return base**exponent
+
+
+def product(left, right):
+    """`left * right`, likewise: powers multiplied many times over would take long too."""
+    whole = isinstance(left, int) and isinstance(right, int)
+    if whole and left.bit_length() + right.bit_length() > 2 * MAX_BITS:
+        raise OverflowError("an integer product is too large")
+    return left * right
+
+
+def _as_number(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison as 0 or 1: JAX's bools do not add up to 2, as Python's do."""
+    return lambda left, right: 1 * compare(left, right)
+
+
+OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: product,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: power,
+    ast.Lt: _as_number(operator.lt),
+    ast.LtE: _as_number(operator.le),
+    ast.Gt: _as_number(operator.gt),
+    ast.GtE: _as_number(operator.ge),
+    ast.Eq: _as_number(operator.eq),
+    ast.NotEq: _as_number(operator.ne),
+}
+
+
+def _traced(*values: Any) -> bool:
+    return any(hasattr(value, "dtype") for value in values)
+
+
+def _either(condition, yes, no):
+    if _traced(condition):
+        return jnp.where(condition != 0, yes, no)
+    return yes if condition else no
+
+
+def _on_both(host: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *values: (traced if _traced(*values) else host)(*values)
+
+
+_FUNCTIONS = {
+    "min": _on_both(min, lambda *values: functools.reduce(jnp.minimum, values)),
+    "max": _on_both(max, lambda *values: functools.reduce(jnp.maximum, values)),
+} | {
+    name: _on_both(getattr(math, host), getattr(jnp, name))
+    for name, host in [("abs", "fabs"), ("exp", "exp"), ("log", "log"), ("sqrt", "sqrt"),
+                       ("cos", "cos"), ("sin", "sin")]
+}  # fmt: skip

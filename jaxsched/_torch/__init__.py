@@ -1,0 +1,1 @@
+"""Live PyTorch schedulers and their checkpoints to schedules, and back."""

@@ -1,0 +1,416 @@
+"""PyTorch's checkpoints to schedules: the `state_dict()` of a scheduler, without PyTorch.
+
+A state dict has the attributes of the live object, with three gaps: it does not say of which
+class its parts are, plain Python functions are not in it, and what lives in the optimizer's
+groups is in the optimizer's own dict.
+"""
+
+import copy
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._combine.counts import delay
+from .._schedulers import COMPOSITES, OF_FUNCTIONS, SCHEDULERS
+from .._schedulers.chained_scheduler import ChainedScheduler
+from .._schedulers.constant_lr import ConstantLR
+from .._schedulers.cosine_annealing_lr import CosineAnnealingLR
+from .._schedulers.cosine_annealing_warm_restarts import CosineAnnealingWarmRestarts
+from .._schedulers.cyclic_lr import CyclicLR
+from .._schedulers.exponential_lr import ExponentialLR
+from .._schedulers.lambda_lr import LambdaLR
+from .._schedulers.linear_lr import LinearLR
+from .._schedulers.multi_step_lr import MultiStepLR
+from .._schedulers.multiplicative_lr import MultiplicativeLR
+from .._schedulers.one_cycle_lr import OneCycleLR
+from .._schedulers.polynomial_lr import PolynomialLR
+from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .._schedulers.sequential_lr import SequentialLR
+from .._schedulers.step_lr import StepLR
+from .._schedulers.swalr import SWALR
+from . import old_states, state_schema
+from .from_torch import as_total_steps, read
+from .snapshot import Held, Unreadable, plain
+
+# The keys that tell a class from those below it.
+_TELLTALES: list[tuple[type, tuple[str, ...]]] = [
+    (SequentialLR, ("_milestones", "_schedulers", "last_epoch")),
+    (ChainedScheduler, ("_schedulers",)),
+    (OneCycleLR, ("total_steps", "cycle_momentum")),
+    (CyclicLR, ("total_size", "step_ratio", "max_lrs", "mode", "scale_mode", "cycle_momentum")),
+    (ReduceLROnPlateau, ("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs")),
+    (SWALR, ("anneal_epochs",)),
+    (CosineAnnealingWarmRestarts, ("T_0", "T_mult", "T_cur", "T_i", "eta_min")),
+    (CosineAnnealingLR, ("T_max", "eta_min")),
+    (LinearLR, ("start_factor", "end_factor", "total_iters")),
+    (PolynomialLR, ("power", "total_iters")),
+    (ConstantLR, ("factor", "total_iters")),
+    (MultiStepLR, ("milestones", "gamma")),
+    (StepLR, ("step_size", "gamma")),
+    (ExponentialLR, ("gamma",)),
+    (LambdaLR, ("lr_lambdas",)),
+    (MultiplicativeLR, ("lr_lambdas",)),
+]
+_KEYS = dict(_TELLTALES)
+_MOST_PARTS = 256
+_MOST_CALLS = 100_000  # of a Python function
+_IN_GROUPS = {
+    OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
+    SWALR: ("swa_lr",),
+}
+
+
+def from_torch_state_dict(
+    cls_or_name: Any,
+    state_dict: Mapping[str, Any],
+    optimizer_state_dict: Mapping[str, Any] | None = None,
+    *,
+    total_steps: int | None = None,
+    **functions: Any,
+) -> Any:
+    """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be there.
+
+    Args:
+      cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR its
+        own; what its parts are shows in what they hold, but for LambdaLR and MultiplicativeLR:
+        where these cannot be told apart, `["SequentialLR", "LinearLR", "LambdaLR"]` can.
+      state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
+        `torch.load(..., weights_only=True)` or from plain Python or JSON. Keys that only old
+        versions have are known, and the functions that these saved are asked for their names.
+      optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
+        ReduceLROnPlateau's values.
+      total_steps: as in `from_torch`.
+      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, a
+        list where the parameter groups have their own; of a part of a composition, with its
+        place, such as `schedulers_0_lr_lambda`, unless it is the only one. (That a CyclicLR had
+        a `scale_fn` cannot always be seen: pass it.)
+
+    Returns:
+      What `from_torch` gives for the live scheduler: the rates that PyTorch goes on with from
+      there. (Its 1.1 began the cycles of a CosineAnnealingWarmRestarts one step late, which
+      gives a `jaxsched.delay`.)
+
+    Raises:
+      ValueError: for an unknown class, a dict of another one, one that lacks something, or one
+        whose keys belie each other: the message names the key, or what to pass.
+      TypeError: for a `state_dict` that is none, or functions that are none or have no place.
+
+    >>> state_dict = {
+    ...     "step_size": 30, "gamma": 0.1, "base_lrs": [0.1], "last_epoch": 31, "_step_count": 32,
+    ...     "_last_lr": [0.01],
+    ... }
+    >>> from_torch_state_dict("StepLR", state_dict)
+    StepLR(lr=0.1, step_size=30)
+    """
+    total_steps = as_total_steps("from_torch_state_dict", total_steps)
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
+        )
+    given = _Functions(functions)
+    try:
+        held = _held(cls_or_name, state_dict, given, "")
+        given.check()
+        groups = _groups(held, state_dict, optimizer_state_dict)
+    except (KeyError, IndexError, AttributeError) as error:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
+            f" lacks something: {type(error).__name__}: {error}"
+        ) from error
+    except RecursionError:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold a list of state dicts as"
+            " `_schedulers`, got one that contains itself."
+        ) from None
+    try:
+        schedule = read(held, groups, total_steps)
+    except Unreadable as reason:
+        hint = ""
+        if "do not explain" in str(reason):
+            rate = "`_last_lr`" if optimizer_state_dict is None else "the optimizer's `lr`"
+            hint = f" One of {rate}, `base_lrs`, `last_epoch` and `_step_count` belies the others."
+        if "must agree on `initial_lr`" in str(reason):
+            hint = " It is what each has as `base_lrs`."
+        if any(leaf.cls is CyclicLR for leaf in held.leaves()):
+            hint += " A `scale_fn` that a CyclicLR had must be passed, too."
+        raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
+    except ValueError as error:
+        text = str(error).replace("`from_torch(", "`from_torch_state_dict(")
+        if text.startswith("Tried to step"):
+            text = (
+                "`from_torch_state_dict(state_dict=...)` must hold a `last_epoch` that the"
+                f" scheduler reaches, got one past its end. {text}"
+            )
+        raise ValueError(text) from None
+    return delay(schedule, 1) if held.state.get(old_states.LATE) else schedule
+
+
+class _Functions:
+    """The functions that the caller passed, and those that would be needed."""
+
+    def __init__(self, given: dict[str, Any]):
+        self.given, self.used, self.missing = given, set[str](), list[str]()
+        self.parts = 0
+        self.notes = list[str]()
+        self.places = list[str]()  # of all functions that there could be
+
+    def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
+        """One function for each of `number` groups, with the attributes that PyTorch saved."""
+        if place + name not in self.places:
+            self.places.append(place + name)
+        key = place + name if place + name in self.given else name
+        if key not in self.given:
+            self.missing.append(place + name)
+            return None
+        if key in self.used:
+            raise TypeError(
+                f"`from_torch_state_dict({name}=...)` could go to several schedulers: pass"
+                f" `{place}{name}=`, with the place of each."
+            )
+        self.used.add(key)
+        value = self.given[key]
+        listed = list(value) if isinstance(value, list | tuple) else [value] * number
+        if len(listed) != number or not all(map(callable, listed)):
+            raise TypeError(
+                f"`from_torch_state_dict({key}=...)` must be a function, or a list of {number}, got"
+                f" {value!r}."
+            )
+        return [_with_attributes(f, held) for f, held in zip(listed, saved, strict=True)]
+
+    def count_part(self) -> None:
+        self.parts += 1
+        if self.parts > _MOST_PARTS:
+            raise ValueError(
+                "`from_torch_state_dict(state_dict=...)` must hold at most"
+                f" {_MOST_PARTS} state dicts in all its `_schedulers`, got more, or one that"
+                " contains itself."
+            )
+
+    def check(self) -> None:
+        if unused := self.given.keys() - self.used:
+            places = ", ".join(f"`{name}`" for name in self.places)
+            raise TypeError(
+                f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler:"
+                " besides `cls_or_name`, `state_dict`, `optimizer_state_dict` and `total_steps` it"
+                f" takes {places or 'no Python function'}."
+            )
+        if self.missing:
+            names = ", ".join(f"`{name}=`" for name in self.missing)
+            raise ValueError(
+                "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
+                f" {names}, the Python function that the scheduler was built with."
+                f"{''.join(self.notes)}"
+            )
+
+
+def _with_attributes(function: Callable, saved: Any) -> Callable:
+    """A callable object as it was saved: PyTorch keeps its `__dict__`."""
+    if not saved or isinstance(function, types.FunctionType) or not hasattr(function, "__dict__"):
+        return function
+    function = copy.copy(function)
+    vars(function).update(saved)
+    return function
+
+
+def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: str) -> Held:
+    """A scheduler as its dict tells; `named` is its class, or a list of that and its parts'."""
+    given.count_part()
+    parts: list[Any] = []
+    if isinstance(named, list | tuple) and named:
+        named, *parts = named
+    cls = _class(named)
+    _check(cls, state_dict)
+    if cls in COMPOSITES:
+        dicts = old_states.parts(cls, state_dict)
+        return Held(cls, dict(state_dict), _parts(parts, dicts, given, place))
+    if parts:
+        raise ValueError(
+            f"`from_torch_state_dict(cls_or_name=...)` must name a {cls.__name__} alone, as it has"
+            f" no parts, got {[named, *parts]!r}."
+        )
+    return Held(cls, _completed(cls, state_dict, given, place))
+
+
+def _check(cls: type, state_dict: Mapping[str, Any]) -> None:
+    """Raises unless the dict is one of that class."""
+    own = [key for key in _KEYS[cls] if key not in state_dict]
+    lacking = own or state_schema.lacking(cls, state_dict)
+    if lacking:
+        raise ValueError(
+            f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
+            f" `{lacking[0]}`, got one with {sorted(map(str, state_dict))}."
+        )
+    told = _named(state_dict)
+    if told is not cls and told not in OF_FUNCTIONS:
+        raise ValueError(
+            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
+            f" that of a {told.__name__ if told else 'scheduler of another class'}."
+        )
+    state_schema.check(cls, state_dict)
+
+
+def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Held, ...]:
+    """The parts of a composition, whose classes are told or show in what they hold."""
+    places = [f"{place}schedulers_{index}_" for index in range(len(dicts))]
+    named = named or [_told(state, given, at) for state, at in zip(dicts, places, strict=True)]
+    if len(named) != len(dicts):
+        raise ValueError(
+            f"`from_torch_state_dict(cls_or_name=...)` must name {len(dicts)} parts, got"
+            f" {len(named)}."
+        )
+    each = zip(named, dicts, places, strict=True)
+    return tuple(_held(part, state, given, at) for part, state, at in each)
+
+
+def _completed(cls: type, state_dict: Mapping, given: _Functions, place: str) -> dict[str, Any]:
+    """The attributes of a single scheduler as they are today, with its functions."""
+    state = old_states.modern(cls, state_dict, alone=not place)
+    if not place and state["last_epoch"] < 0 and cls is not ReduceLROnPlateau:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold a count from 0 up as `last_epoch`,"
+            f" got {state['last_epoch']}."
+        )
+    if cls in OF_FUNCTIONS:
+        saved = state["lr_lambdas"]
+        state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
+    if cls is CyclicLR:
+        state["_scale_fn_custom"] = _scale_fn(state, given, place)
+    return state
+
+
+def _class(named: Any) -> type:
+    name = named if isinstance(named, str) else getattr(named, "__name__", repr(named))
+    cls = next((c for c in SCHEDULERS if c.__name__ == name), None)
+    if cls is None:
+        raise ValueError(
+            "`from_torch_state_dict(cls_or_name=...)` must be one of PyTorch's schedulers, got"
+            f" {named!r}: known are {', '.join(c.__name__ for c in SCHEDULERS)}. One of another"
+            " class converts alive, with `from_torch(scheduler, total_steps=N)`."
+        )
+    return cls
+
+
+def _named(state: Mapping[str, Any]) -> type | None:
+    """The class, by what its dict holds; LambdaLR for a MultiplicativeLR."""
+    return next((c for c, keys in _TELLTALES if all(key in state for key in keys)), None)
+
+
+def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
+    """The class of a part."""
+    cls = _named(state)
+    if cls is None:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
+            f" with {sorted(map(str, state))}{_nearly(state)}."
+        )
+    return _lambda_or_multiplicative(state, given, place) if cls is LambdaLR else cls
+
+
+def _nearly(state: Mapping[str, Any]) -> str:
+    """Which class's dict it would be with a single key more."""
+    for cls, keys in _KEYS.items():
+        lacking = [key for key in keys if key not in state]
+        if len(lacking) == 1 and not state_schema.unknown(cls, state):
+            return f" (that of a {cls.__name__} has `{lacking[0]}`, too)"
+    return ""
+
+
+def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
+    """Which of the two it is: after its own step a LambdaLR shows the function's value."""
+    value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
+    if value is None:
+        return LambdaLR  # Either asks for the function first.
+    bases, step = list(map(plain, state["base_lrs"])), max(0, plain(state["last_epoch"]))
+    listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
+    if not all(map(callable, listed)):
+        return LambdaLR  # likewise
+    functions = [_with_attributes(f, s) for f, s in zip(listed, state["lr_lambdas"], strict=False)]
+
+    def explains(factors: list) -> bool:
+        rates = [base * factor for base, factor in zip(bases, factors, strict=False)]
+        shown = map(plain, state["_last_lr"])
+        return all(math.isclose(*pair, rel_tol=1e-9) for pair in zip(rates, shown, strict=False))
+
+    if not explains([function(step) for function in functions]):
+        return MultiplicativeLR
+    if step > _MOST_CALLS or explains(
+        [math.prod(map(function, range(1, step + 1))) for function in functions]
+    ):
+        raise ValueError(
+            "`from_torch_state_dict(cls_or_name=...)` must say whether the part at"
+            f" `{place.rstrip('_')}` is a LambdaLR or a MultiplicativeLR: they hold the same. Pass"
+            ' a list such as `["SequentialLR", "LinearLR", "LambdaLR"]`.'
+        )
+    return LambdaLR
+
+
+def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable | None:
+    """CyclicLR's own function; that it had one, its dict does not always tell."""
+    saved = state["_scale_fn_custom"]
+    given.places.append(f"{place}scale_fn")
+    natural = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}
+    told = saved is not None or natural.get(state["mode"]) != state["scale_mode"]
+    passed = bool({f"{place}scale_fn", "scale_fn"} & given.given.keys())
+    if not passed and (callable(saved) or not told):
+        return saved
+    if not passed:
+        given.notes.append(
+            f" (It had its own, as PyTorch has none for `mode` {state['mode']!r} with `scale_mode`"
+            f" {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
+        )
+    taken = given.take(place, "scale_fn", 1, [None if callable(saved) else saved])
+    return None if taken is None else taken[0]
+
+
+def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[dict[str, Any]]:
+    """The optimizer's parameter groups, or what the scheduler itself says about them."""
+    leaves = list(held.leaves())
+    if optimizer is not None:
+        if not isinstance(optimizer, Mapping) or "param_groups" not in optimizer:
+            raise TypeError(
+                "`from_torch_state_dict(optimizer_state_dict=...)` must be an optimizer's"
+                f" `state_dict()`, with 'param_groups', got {optimizer!r}."
+            )
+        groups = _param_groups(optimizer["param_groups"])
+    elif "_last_lr" in state_dict and not old_states.built_in_turn(held.cls, state_dict):
+        groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
+    else:
+        raise ValueError(_lacks(held.cls, "lr"))
+    if any("lr" not in group for group in groups) or not groups:
+        raise ValueError(_lacks(held.cls, "lr"))
+    for leaf in leaves:
+        needed = _IN_GROUPS.get(leaf.cls, ())
+        if leaf.cls is OneCycleLR and leaf.state["cycle_momentum"]:
+            needed += ("base_momentum", "max_momentum")
+        for name in needed:
+            if any(name not in group for group in groups):
+                raise ValueError(_lacks(leaf.cls, name))
+            _check_groups(name, groups)
+    _check_groups("lr", groups)
+    return groups
+
+
+def _param_groups(listed: Any) -> list[dict[str, Any]]:
+    if not isinstance(listed, list | tuple) or not all(isinstance(g, Mapping) for g in listed):
+        raise ValueError(
+            "`from_torch_state_dict(optimizer_state_dict=...)` must hold a list of dicts as"
+            f" `param_groups`, got {listed!r}."
+        )
+    return [dict(group) for group in listed]
+
+
+def _check_groups(name: str, groups: list[dict[str, Any]]) -> None:
+    for group in groups:
+        if not state_schema.is_finite(group[name]):
+            raise ValueError(
+                "`from_torch_state_dict(optimizer_state_dict=...)` must hold a finite number as"
+                f" `{name}` of each group, got {group[name]!r}."
+            )
+
+
+def _lacks(cls: type, name: str) -> str:
+    return (
+        f"`from_torch_state_dict(optimizer_state_dict=...)` must be given for a {cls.__name__}:"
+        f" PyTorch keeps its `{name}` in the optimizer's groups. Pass `optimizer.state_dict()`."
+    )

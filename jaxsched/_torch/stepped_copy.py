@@ -1,0 +1,321 @@
+"""Any PyTorch scheduler to a table: a copy of it is stepped, on a stand-in of its optimizer."""
+
+import contextlib
+import copy
+import inspect
+import random
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._combine.param_groups import ParamGroups
+from .._core.copies import NotOfTheStep, classes_kept, generators_kept, memory, private
+from .._core.table import Table
+from .to_torch import momentum_in, set_value
+
+
+def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
+    """The rates of a scheduler at its first `total_steps` counts, as a table for each group.
+
+    One that has been stepped is put back to its start first, as its class allows: the base class
+    has no more state than a count. Stepped forward again, it must hold what the live one holds.
+    """
+    if takes_count(scheduler):
+        return _told(scheduler, total_steps)
+    done = steps_taken(scheduler)
+    if done >= total_steps:
+        raise ValueError(
+            f"`from_torch(total_steps=...)` must be more than the steps done, {done}, got"
+            f" {total_steps}."
+        )
+    with _undisturbed(scheduler):
+        twin = _copy(scheduler)
+        if done:
+            _rewind(twin, done, reason)
+        history = _History(twin)
+        history.go_to(done)
+        if done and _state(twin) != _state(scheduler):
+            raise ValueError(
+                f"`from_torch(scheduler=...)` {reason}; and a copy, put back to its start and"
+                " stepped again, does not hold what it holds now: it has a memory of its own, or"
+                f" its rate or count was set from outside.{_TOO_LATE}"
+            )
+        history.go_to(total_steps - 1)
+    return history.table()
+
+
+def _told(scheduler: Any, total_steps: int) -> Any:
+    """The table of a class that is told the count at each step, and so is a function of it."""
+    with _undisturbed(scheduler):
+        history = _History(_copy(scheduler), -1)
+        history.go_to(total_steps - 1)
+    del history.rates[0], history.momenta[0]
+    shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
+    if not any(np.allclose(rates, shown, rtol=1e-9, atol=0.0) for rates in history.rates):
+        raise ValueError(
+            f"`from_torch(scheduler=...)` shows a rate of {shown} that {type(scheduler).__name__}"
+            f' has at none of its first {total_steps} counts. `start="now"` would need the count'
+            " too: convert it with a rate that it sets itself."
+        )
+    return history.table()
+
+
+def stepped_on(scheduler: Any, total_steps: int) -> Any:
+    """The rates of a scheduler at its next `total_steps` counts, as a table for each group."""
+    if takes_count(scheduler):
+        raise ValueError(
+            f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
+            " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
+        )
+    with _undisturbed(scheduler):
+        history = _History(_copy(scheduler))
+        history.go_to(total_steps - 1)
+    return history.table()
+
+
+def steps_by_count(scheduler: Any) -> bool:
+    """Whether `step` needs no metric: no argument, or the count alone."""
+    return _binds(scheduler) or takes_count(scheduler)
+
+
+def _binds(scheduler: Any, *arguments: Any) -> bool:
+    try:
+        inspect.signature(scheduler.step).bind(*arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def takes_count(scheduler: Any) -> bool:
+    """Whether `step` must be told the count, as all of timm's are."""
+    if _binds(scheduler) or not _binds(scheduler, 0):
+        return False
+    first = next(iter(inspect.signature(scheduler.step).parameters))
+    return first in ("epoch", "step", "count", "num_updates", "iteration")
+
+
+class Together:
+    """Several schedulers on one optimizer that step together, in order, as a scheduler."""
+
+    def __init__(self, schedulers: Sequence[Any]):
+        self._schedulers, self.optimizer = list(schedulers), schedulers[0].optimizer
+
+    def step(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler.step()
+
+    def agreed(self, counts: Iterable[Any]) -> Any:
+        """How often all of them have been stepped."""
+        counts = list(counts)
+        if any(count != counts[0] for count in counts):
+            raise ValueError(
+                f"`from_torch(scheduler=...)` must be schedulers that were stepped together, got"
+                f" some that were stepped {counts} times. Convert each right after it is built, and"
+                " write `ChainedScheduler([from_torch(a), per_epoch(from_torch(b), n)])` for two"
+                " that step at different times."
+            )
+        return counts[0]
+
+
+class _History:
+    """The rates and momenta of a scheduler's copy as it is stepped."""
+
+    def __init__(self, twin: Any, first: int = 0):
+        self.twin, self.count = twin, first
+        self.told = takes_count(twin)
+        self.advance = _updating(twin) if self.told else twin.step
+        self.rates: list[list[float]] = []
+        self.momenta: list[list[float]] = []
+        self._note()
+
+    def _note(self) -> None:
+        groups = self.twin.optimizer.param_groups
+        self.rates.append([float(group["lr"]) for group in groups])
+        self.momenta.append([momentum_in(group) for group in groups])
+
+    def go_to(self, count: int) -> None:
+        while self.count < count:
+            self.count += 1
+            self._step()
+            self._note()
+
+    def _step(self) -> None:
+        try:
+            self.advance(*[self.count] if self.told else [])
+        except Exception as error:
+            raise ValueError(
+                f"`from_torch(total_steps=...)` must be in the reach of {type(self.twin).__name__}:"
+                f" the step to count {self.count} fails with {type(error).__name__}: {error}"
+            ) from error
+
+    def table(self) -> Any:
+        tables = [
+            Table(np.array(lr), momenta=np.array(m) if len(set(m)) > 1 else None)
+            for lr, m in zip(
+                zip(*self.rates, strict=True), zip(*self.momenta, strict=True), strict=True
+            )
+        ]
+        return tables[0] if len(tables) == 1 else ParamGroups(tables)
+
+
+def _updating(scheduler: Any) -> Callable[[int], Any]:
+    """What tells a scheduler the count: timm's have two, and one of them does nothing."""
+    if hasattr(scheduler, "step_update") and not getattr(scheduler, "t_in_epochs", False):
+        return scheduler.step_update
+    return scheduler.step
+
+
+def steps_taken(scheduler: Any) -> int:
+    """How often a scheduler of any class has been stepped, as far as it tells."""
+    if isinstance(scheduler, Together):
+        return scheduler.agreed(map(steps_taken, scheduler._schedulers))
+    if hasattr(scheduler, "_schedulers") and not hasattr(scheduler, "last_epoch"):
+        return steps_taken(scheduler._schedulers[0])
+    counted = getattr(scheduler, "_step_count", 0)
+    if counted:
+        return counted - 1
+    for name, before in _COUNTERS:
+        if isinstance(number := getattr(scheduler, name, None), int):
+            return max(0, number - before)
+    raise ValueError(
+        f"`from_torch(scheduler=...)` must tell how often it was stepped, and"
+        f" {type(scheduler).__name__} has no `last_epoch`: give `total_steps=N` and"
+        ' `start="now"`, and a copy is stepped on from where it is.'
+    )
+
+
+# Where libraries keep their counts, and what these are when they are built.
+_COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), ("_step", 0)]
+
+
+@contextlib.contextmanager
+def _undisturbed(scheduler: Any) -> Iterator[None]:
+    """Leaves the live optimizer, the random generators and the warnings as they were."""
+    parts = getattr(scheduler, "_schedulers", ())
+    with (
+        generators_kept(),
+        warnings.catch_warnings(),
+        _untouched(scheduler.optimizer),
+        _as_value_error(),
+        classes_kept([scheduler, *parts]),
+    ):
+        warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+        before = _generators()
+        yield
+        if _generators() != before:
+            raise ValueError(
+                f"`from_torch(scheduler=...)` must be a function of the count, and"
+                f" {type(scheduler).__name__} draws random numbers: record the rates of a run."
+            )
+
+
+@contextlib.contextmanager
+def _as_value_error() -> Iterator[None]:
+    try:
+        yield
+    except NotOfTheStep as error:
+        raise ValueError(f"`from_torch(scheduler=...)` {error}.") from None
+
+
+def _generators() -> list:
+    import torch
+
+    numpy_state = np.random.get_state(legacy=False)
+    return [random.getstate(), repr(numpy_state), torch.get_rng_state().tolist()]
+
+
+def _state(scheduler: Any) -> list:
+    """All that a scheduler and its optimizer's groups hold."""
+    optimizer = scheduler.optimizer
+    seen = {id(optimizer): -1, id(optimizer.param_groups): -2}  # compared by its groups
+    groups = [sorted(_numbers(group).items()) for group in optimizer.param_groups]
+    return [memory(scheduler, seen), memory(groups)]
+
+
+def _copy(scheduler: Any) -> Any:
+    """A copy that shares nothing with the original, and has an optimizer without parameters."""
+    import torch
+
+    optimizer = scheduler.optimizer
+    # Of the base class: an optimizer that wraps another may pass on its groups by a property.
+    twin = object.__new__(torch.optim.Optimizer)
+    groups: list[dict[str, Any]] = []
+    memo: dict[int, Any] = {id(optimizer): twin, id(optimizer.param_groups): groups}
+    memo[id(getattr(optimizer, "optimizer", optimizer))] = twin  # the one that it wraps
+    try:
+        for group in optimizer.param_groups:
+            memo[id(group)] = {
+                k: [] if k == "params" else private(value, memo) for k, value in group.items()
+            }
+            groups.append(memo[id(group)])
+        vars(twin).update(
+            defaults=dict(optimizer.defaults), param_groups=groups, state=defaultdict(dict)
+        )
+        copied = private(scheduler, memo)
+    except Exception as error:
+        raise ValueError(
+            f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}: {error}"
+        ) from error
+    if copied is scheduler:
+        raise ValueError(
+            f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}."
+        )
+    return copied
+
+
+@contextlib.contextmanager
+def _untouched(optimizer: Any) -> Iterator[None]:
+    """Puts the live optimizer's numbers back if the copy has reached it, and says so."""
+    before = [_numbers(group) for group in optimizer.param_groups]
+    reached = False
+    try:
+        yield
+    finally:
+        for group, values in zip(optimizer.param_groups, before, strict=True):
+            after = _numbers(group)
+            for key in after.keys() - values.keys():
+                del group[key]
+            for key in values:
+                if repr(after.get(key)) != repr(values[key]):  # A NaN is itself.
+                    set_value(group, key, values[key])
+            reached = reached or repr(after) != repr(values)
+    if reached:
+        raise ValueError(
+            "`from_torch(scheduler=...)` must reach its optimizer by its attributes alone, for a"
+            " copy to be stepped: this one writes to the live optimizer from elsewhere."
+        )
+
+
+def _numbers(group: dict[str, Any]) -> dict[str, Any]:
+    """What schedulers write into a group: rates, momenta and levels, tensors of one among them."""
+    values = {
+        key: value.item() if hasattr(value, "fill_") and value.numel() == 1 else value
+        for key, value in group.items()
+    }
+    plain = (bool, int, float, str, tuple, type(None))
+    return {key: value for key, value in values.items() if isinstance(value, plain)}
+
+
+def _rewind(twin: Any, done: int, reason: str) -> None:
+    if hasattr(twin, "_schedulers") or not (
+        hasattr(twin, "_initial_step")
+        and isinstance(last := getattr(twin, "last_epoch", None), int)
+        and last >= done
+    ):
+        raise ValueError(
+            f"`from_torch(scheduler=...)` {reason}; and now that it has been stepped, a copy cannot"
+            f" be put back to its start.{_TOO_LATE}"
+        )
+    twin.last_epoch -= done + 1
+    for group in twin.optimizer.param_groups:
+        group["lr"] = copy.deepcopy(group.get("initial_lr", group["lr"]))
+    twin._initial_step()
+
+
+_TOO_LATE = (
+    ' Give `total_steps=N` and `start="now"`, and a copy is stepped on from where it is; or convert'
+    " it right after it is built."
+)

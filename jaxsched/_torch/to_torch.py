@@ -1,0 +1,331 @@
+"""Schedules to live PyTorch schedulers, and to the PyTorch call as one would write it.
+
+PyTorch is imported inside these functions only.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._combine.counts import Mapped
+from .._combine.param_groups import groups_of
+from .._core import numerics as xp
+from .._core.count_map import CountMap
+from .._core.value import known, same
+from .._schedulers import COMPOSITES, SCHEDULERS
+from .._schedulers.chained_scheduler import ChainedScheduler
+from .._schedulers.composite import singles
+from .._schedulers.cyclic_lr import CyclicLR
+from .._schedulers.one_cycle_lr import OneCycleLR
+from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .._schedulers.sequential_lr import SequentialLR
+from .._schedulers.swalr import SWALR
+from .._text.expression import Expression
+
+
+def the_torch(name: str) -> Any:
+    """PyTorch, which function `name` cannot do without."""
+    try:
+        import torch
+    except ImportError as error:
+        # Any other way to ask for it may bring gigabytes of CUDA, or another version.
+        raise ImportError(f"`{name}` runs real PyTorch: pip install torch==2.13.0") from error
+    return torch
+
+
+def scheduler_class(cls: type) -> type:
+    """PyTorch's class of the same name."""
+    from torch.optim import lr_scheduler, swa_utils
+
+    return getattr(swa_utils if cls is SWALR else lr_scheduler, cls.__name__)
+
+
+def to_torch(schedule: Any, optimizer: Any) -> Any:
+    """The PyTorch scheduler of the same name and arguments, on `optimizer`.
+
+    Args:
+      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, of known
+        numbers; a ParamGroups of as many as `optimizer` has parameter groups.
+      optimizer: a PyTorch optimizer. Its groups get the schedule's rate, and, as from any
+        scheduler, what the scheduler keeps there. A scheduler it had before is superseded.
+
+    Returns:
+      The scheduler at step 0, or where `last_epoch` says (for a plateau `best`, `num_bad_epochs`
+      and `cooldown_counter`). `total_steps` of a table has no counterpart in PyTorch. `from_torch`
+      gives an equal schedule back, as far as PyTorch remembers its arguments.
+
+    Raises:
+      ImportError: without PyTorch.
+      TypeError: for a schedule that PyTorch has no scheduler for, traced numbers, or an
+        `optimizer` that is none.
+      ValueError: for a number of groups other than the optimizer's, or what only jaxsched can
+        do: a plateau over a schedule or with `threshold_mode="magnitude"`, a chain or sequence as
+        a later part of a SequentialLR, swept milestones.
+
+    >>> import jaxsched
+    >>> import torch  # doctest: +SKIP
+    >>> optimizer = torch.optim.SGD([torch.zeros(3)], lr=1.0)  # doctest: +SKIP
+    >>> scheduler = jaxsched.to_torch(jaxsched.StepLR(0.1, 30), optimizer)  # doctest: +SKIP
+    >>> scheduler.get_last_lr(), jaxsched.from_torch(scheduler)  # doctest: +SKIP
+    ([0.1], StepLR(lr=0.1, step_size=30))
+    """
+    torch = the_torch("to_torch")
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"`to_torch(optimizer=...)` must be a PyTorch optimizer, got {optimizer!r}."
+        )
+    members = groups_of(schedule)
+    if len(members) != len(optimizer.param_groups):
+        raise ValueError(
+            "`to_torch(schedule=...)` must have one schedule (in a ParamGroups) for each of the"
+            f" optimizer's {len(optimizer.param_groups)} parameter groups, got {len(members)}."
+        )
+    for member in members:
+        _check(member)
+    _check_alike(members)
+    before = [dict(group) for group in optimizer.param_groups]
+    rates = [_plain(group["lr"]) for group in before]
+    try:
+        return build(schedule, optimizer)
+    except Exception:
+        for group, values, rate in zip(optimizer.param_groups, before, rates, strict=True):
+            group.clear()
+            group.update(values)
+            set_value(group, "lr", rate)
+        raise
+
+
+def _check(schedule: Any) -> None:
+    """Raises for what PyTorch has no scheduler for."""
+    where = "`to_torch(schedule=...)` must be"
+    if type(schedule) not in SCHEDULERS:
+        mapped = isinstance(schedule, Mapped)
+        hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
+        raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
+        raise TypeError(f"{where} of known numbers, got {schedule!r}.")
+    if isinstance(schedule, ReduceLROnPlateau):
+        if not known(schedule.lr) and not hasattr(schedule.lr, "dtype"):
+            raise ValueError(f"{where} a plateau of one `lr` for PyTorch, got {schedule!r}.")
+        if schedule.threshold_mode == "magnitude":
+            raise ValueError(
+                f"{where} of PyTorch's `threshold_mode` 'rel' or 'abs', got {schedule!r}."
+            )
+    for field in dataclasses.fields(schedule):
+        value = getattr(schedule, field.name)
+        if hasattr(value, "dtype") and np.ndim(value) > (field.name == "milestones"):
+            raise ValueError(f"{where} one schedule, not a sweep, got {schedule!r}.")
+    for index, part in enumerate(getattr(schedule, "schedulers", ())):
+        if index and isinstance(schedule, SequentialLR) and isinstance(part, COMPOSITES):
+            raise ValueError(
+                f"{where} a sequence of single schedulers from its second part on, as PyTorch"
+                f" raises at the milestone of a chain or a sequence, got {part!r}."
+            )
+        _check(part)
+
+
+# What a PyTorch scheduler takes a list of, one entry for each parameter group.
+_PER_GROUP = {"lr", "initial_lr", "lr_lambda", "base_lr", "max_lr", "base_momentum", "max_momentum",
+              "min_lr", "swa_lr"}  # fmt: skip
+
+
+def _check_alike(members: Sequence) -> None:
+    """Raises where groups differ in what PyTorch's schedulers have once for all groups."""
+    first = members[0]
+    for member in members[1:]:
+        same_parts = len(getattr(member, "schedulers", ())) == len(getattr(first, "schedulers", ()))
+        if type(member) is not type(first) or not same_parts:
+            raise ValueError(
+                "`to_torch(schedule=...)` must be of the same schedulers in all groups, got"
+                f" {first!r} and {member!r}."
+            )
+        for field in dataclasses.fields(first):
+            ours, theirs = getattr(first, field.name), getattr(member, field.name)
+            if field.name not in _PER_GROUP | {"schedulers"} and not same(ours, theirs):
+                raise ValueError(
+                    f"`to_torch(schedule=...)` must have one `{field.name}` for all groups, as"
+                    f" PyTorch's {type(first).__name__} has, got {ours!r} and {theirs!r}."
+                )
+    for column in zip(*[getattr(member, "schedulers", ()) for member in members], strict=True):
+        _check_alike(column)
+
+
+def build(schedule, optimizer) -> Any:
+    """`to_torch`, unchecked."""
+    members = groups_of(schedule)
+    for group, member in zip(optimizer.param_groups, members, strict=True):
+        group.pop("initial_lr", None)
+        for name, value in _group_values(member).items():
+            set_value(group, name, value)
+    if any(isinstance(part, Mapped) for part in getattr(members[0], "schedulers", ())):
+        return Loop(members[0].schedulers, optimizer)
+    return _build(members, optimizer)
+
+
+class Loop:
+    """A training loop that steps the parts of a chain at counts of their own, as a scheduler."""
+
+    def __init__(self, parts: Sequence[Any], optimizer: Any):
+        self.optimizer, self.count = optimizer, 0
+        self.parts = [
+            (_build([part.schedule], optimizer), part.count_map)
+            if isinstance(part, Mapped)
+            else (_build([part], optimizer), CountMap())
+            for part in parts
+        ]
+        for scheduler, count_map in self.parts:
+            _step(scheduler, count_map(0))
+
+    def step(self) -> None:
+        self.count += 1
+        for scheduler, count_map in self.parts:
+            _step(scheduler, count_map(self.count) - count_map(self.count - 1))
+
+
+def _step(scheduler: Any, number: int) -> None:
+    for _ in range(number):
+        scheduler.step()
+
+
+def set_value(group: dict[str, Any], name: str, value: Any) -> None:
+    """Writes into one of an optimizer's groups, as schedulers do."""
+    if hasattr(group.get(name), "fill_"):
+        group[name].fill_(value)  # A compiled or captured step reads the rate from its tensor.
+    else:
+        group[name] = value
+
+
+def _group_values(schedule) -> dict[str, Any]:
+    """What PyTorch finds in the group: the rates, and the levels a resumed scheduler left there."""
+    if isinstance(schedule, ReduceLROnPlateau):
+        return {"lr": _plain(schedule.lr)}
+    values: dict[str, Any] = {}
+    lr, initial_lr = schedule.carried() or (None, None)
+    for part in singles(schedule):
+        if part.last_epoch == -1:
+            continue
+        if isinstance(part, OneCycleLR):
+            initial_lr = part.max_lr / part.div_factor
+            values |= {"max_lr": part.max_lr, "min_lr": initial_lr / part.final_div_factor}
+            values |= {"max_momentum": part.max_momentum, "base_momentum": part.base_momentum}
+        elif isinstance(part, CyclicLR):
+            initial_lr = part.base_lr
+        elif initial_lr is None:
+            initial_lr = lr
+    values |= {} if lr is None else {"lr": lr}
+    values |= {} if initial_lr is None else {"initial_lr": initial_lr}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _build(members: Sequence, optimizer) -> Any:
+    first = members[0]
+    cls = scheduler_class(type(first))
+    if isinstance(first, COMPOSITES):
+        columns = zip(*[member.schedulers for member in members], strict=True)
+        parts = [_build(column, optimizer) for column in columns]
+        if isinstance(first, ChainedScheduler):
+            return cls(parts, optimizer=optimizer)
+        return cls(optimizer, parts, milestones=[int(m) for m in first.milestones])
+    with _own_initial_rates(members, optimizer):
+        scheduler = cls(optimizer, **_arguments(members))
+    if isinstance(first, ReduceLROnPlateau):
+        for name in ("best", "num_bad_epochs", "cooldown_counter"):
+            if getattr(first, name) is not None:
+                setattr(scheduler, name, _plain(getattr(first, name)))
+    return scheduler
+
+
+@contextlib.contextmanager
+def _own_initial_rates(members: Sequence, optimizer) -> Iterator[None]:
+    """The groups with the initial rates that a part was built on, whatever it is now."""
+    own = [
+        (group, group.get("initial_lr"), _plain(member.initial_lr))
+        for group, member in zip(optimizer.param_groups, members, strict=True)
+        if getattr(member, "initial_lr", None) is not None
+    ]
+    for group, _, rate in own:
+        group["initial_lr"] = rate
+    yield
+    for group, before, _ in own:
+        group |= {} if before is None else {"initial_lr": before}
+
+
+def _arguments(members: Sequence) -> dict[str, Any]:
+    """The constructor's arguments; where the groups differ, a list as PyTorch takes it."""
+    arguments = {}
+    for field in dataclasses.fields(members[0]):
+        values = [_plain(getattr(member, field.name)) for member in members]
+        unset = all(same(value, field.default) for value in values)
+        if field.name == "lr" or field.kw_only or unset:
+            continue
+        arguments[field.name] = values[0] if all(same(v, values[0]) for v in values) else values
+    return arguments
+
+
+def _plain(value: Any) -> Any:
+    """What PyTorch can use: Python's own numbers, and functions that return them."""
+    if hasattr(value, "dtype"):
+        return np.asarray(value).tolist()
+    if callable(value) and not _is_plain(value):
+        return _on_host(value)
+    return value
+
+
+def _is_plain(function: Callable) -> bool:
+    """Whether PyTorch can have a function as it is.
+
+    It cannot save what JAX returns; and the attributes of a callable object it would save, and
+    write into when it loads them.
+    """
+    if not isinstance(function, types.FunctionType | types.MethodType | functools.partial):
+        return False
+    with contextlib.suppress(Exception):  # A function may reject step 1, or divide by 0.
+        return not isinstance(function(1), jax.Array)
+    return True
+
+
+def _on_host(function: Callable) -> Callable[[int], float]:
+    def on_host(step: int) -> float:
+        with xp.float64():
+            return float(function(step))
+
+    on_host.for_jax = function  # type: ignore[attr-defined]  # where `from_torch` finds it
+    return on_host
+
+
+def momentum_in(group: dict[str, Any]) -> float:
+    """The momentum of one of an optimizer's groups: Adam's beta1, or 0 where there is none."""
+    return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
+
+
+def torch_call(schedule) -> str:
+    """The PyTorch constructor call, as one would write it."""
+    return _torch_call(groups_of(schedule))
+
+
+def _torch_call(members: Sequence) -> str:
+    first = members[0]
+    name = type(first).__name__
+    if isinstance(first, Mapped):
+        return repr(first).replace(repr(first.schedule), _torch_call([m.schedule for m in members]))
+    if isinstance(first, COMPOSITES):
+        columns = zip(*[member.schedulers for member in members], strict=True)
+        parts = f"[{', '.join(map(_torch_call, columns))}]"
+        if isinstance(first, ChainedScheduler):
+            return f"{name}({parts})"
+        return f"{name}(optimizer, {parts}, milestones={list(first.milestones)})"
+    arguments = [f"{key}={_text(value)}" for key, value in _arguments(members).items()]
+    return f"{name}({', '.join(['optimizer', *arguments])})"
+
+
+def _text(value) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    value = getattr(value, "for_jax", value)
+    return f"lambda step: {value.text}" if isinstance(value, Expression) else repr(value)

@@ -1,0 +1,1 @@
+"""Recorded rates: files, recording, and comparison."""

@@ -1,0 +1,482 @@
+"""The traces that ship with jaxsched: what is recorded, and how to record it again.
+
+    python -m jaxsched._recordings    # with PyTorch 2.13.0; the same bytes every time
+
+Each case is a schedule; PyTorch's scheduler of the same name and arguments is stepped, and its
+rates are written down next to the arguments, one file per scheduler in `traces/`.
+"""
+
+import itertools
+import random
+import warnings
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._combine.counts import Mapped, delay, per_epoch, per_update, skip
+from .._combine.param_groups import ParamGroups
+from .._core.schedule import without_warnings
+from .._schedulers.chained_scheduler import ChainedScheduler
+from .._schedulers.constant_lr import ConstantLR
+from .._schedulers.cosine_annealing_lr import CosineAnnealingLR
+from .._schedulers.cosine_annealing_warm_restarts import CosineAnnealingWarmRestarts
+from .._schedulers.cyclic_lr import CyclicLR
+from .._schedulers.exponential_lr import ExponentialLR
+from .._schedulers.lambda_lr import LambdaLR
+from .._schedulers.linear_lr import LinearLR
+from .._schedulers.multi_step_lr import MultiStepLR
+from .._schedulers.multiplicative_lr import MultiplicativeLR
+from .._schedulers.one_cycle_lr import OneCycleLR
+from .._schedulers.polynomial_lr import PolynomialLR
+from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .._schedulers.sequential_lr import SequentialLR
+from .._schedulers.step_lr import StepLR
+from .._schedulers.swalr import SWALR
+from .._text.expression import Expression
+from .trace import SHIPPED, Trace, save_traces
+
+TORCH = "2.13.0"
+
+
+class Case(NamedTuple):
+    """One recording; all steps are kept, or only those at `counts`."""
+
+    schedule: Any
+    num_steps: int
+    metrics: Any = None  # a list, an expression of the step, or "lr": the scheduler's own rate
+    optimizer: str = "SGD"
+    counts: Any = None  # broken ones are epochs to step to
+
+
+# The counts kept of a long run: the beginning, the end, and ever sparser in between.
+LONG = 100_000
+SPARSE = sorted(
+    {*range(20), *np.geomspace(20, LONG - 1, 160).astype(int).tolist(), *range(LONG - 20, LONG)}
+)
+
+
+def long(schedule, **options) -> Case:
+    return Case(schedule, LONG, counts=SPARSE, **options)
+
+
+def fn(text: str) -> Expression:
+    return Expression(text)
+
+
+def cases() -> list[Case]:
+    with without_warnings():  # Only the recorder steps through these.
+        return [
+            *_contract(),
+            *_tutorials(),
+            *_corners(),
+            *_two_clocks(),
+            *_plateaus(),
+            *_horizons(),
+        ]
+
+
+def _contract():
+    """The odd behaviours of PyTorch, each seen on 24 steps at a rate of 0.1."""
+    lr = 0.1
+    exponential, inverse = ExponentialLR(lr, 0.9), LambdaLR(lr, fn("1 / (1 + step)"))
+    warm = [ConstantLR(lr, 0.5, 2), ExponentialLR(lr, 0.8)]
+    inner = SequentialLR(warm, [4])
+    schedules = [
+        CosineAnnealingLR(lr, 3, 0.01),
+        CosineAnnealingLR(lr, 2.5),
+        StepLR(lr, 2.5),
+        ConstantLR(lr, 0.5, 0),
+        LinearLR(lr, 0.5, 1.0, 0),
+        PolynomialLR(lr, 0),
+        MultiStepLR(lr, [5, 3, 3], 0.5),
+        MultiStepLR(lr, [0, 3], 0.5),
+        ChainedScheduler([exponential, inverse]),
+        ChainedScheduler([inverse, exponential]),
+        ChainedScheduler([CosineAnnealingLR(lr, 3), exponential]),
+        ChainedScheduler([exponential, CosineAnnealingLR(lr, 3, 0.01)], total_steps=24),
+        SequentialLR([exponential, LinearLR(lr, 1.0, 0.1, 4)], [5]),
+        SequentialLR([exponential, MultiplicativeLR(lr, fn("0.5"))], [3], total_steps=24),
+        SequentialLR([exponential, ConstantLR(lr, 0.5, 0)], [3]),
+        SequentialLR([exponential, LinearLR(lr, 0.1, 1.0, 3)], [0]),
+        SequentialLR([exponential, StepLR(lr, 2), PolynomialLR(lr, 4)], [3, 3]),
+        SequentialLR([ChainedScheduler(warm), exponential], [4]),
+        SequentialLR([SequentialLR(warm, [2]), exponential], [5]),
+        ChainedScheduler([exponential, inner]),
+        ChainedScheduler([inner, exponential]),
+        SequentialLR([OneCycleLR(0.2, 6), exponential], [4]),
+        SequentialLR([exponential, OneCycleLR(0.2, 30)], [4]),
+        SequentialLR([OneCycleLR(0.2, 30), OneCycleLR(0.4, 40)], [4]),
+        ChainedScheduler([OneCycleLR(0.2, 30), OneCycleLR(0.4, 40)]),
+        SequentialLR([SWALR(lr, 0.05, 3), exponential, SWALR(lr, 0.02, 4)], [5, 9]),
+        CyclicLR(0.01, 0.1, 2, 4, mode="exp_range", scale_fn=fn("1 / step")),
+        SequentialLR([CyclicLR(0.01, 0.1, 2), exponential], [3]),
+        ChainedScheduler([exponential, CyclicLR(0.01, 0.1, 2)]),
+        SequentialLR([exponential, SWALR(lr, 0.05, anneal_epochs=4)], [3]),
+        CosineAnnealingWarmRestarts(lr, 3, 2),
+        CosineAnnealingWarmRestarts(lr, 3, 2, last_epoch=5),
+        CosineAnnealingLR(lr, 40, 0.02, last_epoch=10),
+        StepLR(lr, 3, 0.1, last_epoch=2),
+        ConstantLR(lr, 0.5, 4, last_epoch=1),
+    ]
+    return [
+        *[Case(schedule, 24) for schedule in schedules],
+        Case(OneCycleLR(lr, 10), 11),
+        Case(OneCycleLR(lr, 5, pct_start=0.0), 6),
+        Case(OneCycleLR(lr, 8, pct_start=1.0), 8),
+        Case(OneCycleLR(lr, 20, pct_start=0.7, three_phase=True), 21),
+        Case(
+            ReduceLROnPlateau(lr, patience=1), 7, [1.0, float("nan"), float("nan"), 2.0, 3.0, 0.5]
+        ),
+        Case(ReduceLROnPlateau(lr, "min", 0.999, 0, eps=1e-4), 6, [1.0] * 5),
+    ]
+
+
+def _tutorials() -> list[Case]:
+    """The configurations of published tutorials."""
+    lr = 0.1
+    hundred = [
+        StepLR(lr, 30, 0.1),
+        MultiStepLR(lr, [30, 80], 0.5),
+        ExponentialLR(lr, 0.9),
+        LinearLR(lr, 1.0, 0.1, 80),
+        CyclicLR(0.1, 0.2, 30, 10),
+        CosineAnnealingLR(lr, 20, 0.05),
+        CosineAnnealingWarmRestarts(lr, 20, 2, 0.01),
+        LambdaLR(lr, fn("0.9 ** step")),
+        SequentialLR([ExponentialLR(lr, 0.9), LinearLR(lr, 1.0, 0.1, 80)], [50]),
+        ChainedScheduler([LinearLR(lr, 1.0, 0.5, 10), ExponentialLR(lr, 0.95)]),
+        ConstantLR(lr, 0.5, 80),
+        CosineAnnealingLR(1.0, 40, eta_min=0.2),
+        CosineAnnealingLR(1.0, 40, eta_min=0.2, last_epoch=10),
+        CosineAnnealingLR(1.0, 40, eta_min=0.5, last_epoch=10),
+        LambdaLR(lr, fn("step % 40 / 100.")),
+        LambdaLR(lr, fn("max(0, 1 - step / 100)")),
+        ChainedScheduler([ConstantLR(lr, 0.1, 2), ExponentialLR(lr, 0.9)]),
+        LambdaLR(lr, fn("1 / (1 + 0.1 * step)")),
+        ExponentialLR(lr, 0.95),
+        StepLR(lr, 30, 0.5),
+        CosineAnnealingLR(lr, 100),
+        CosineAnnealingWarmRestarts(lr, 50, 2),
+        SequentialLR([LambdaLR(lr, fn("step / 10")), CosineAnnealingLR(lr, 90)], [10]),
+    ]
+    one_cycle = OneCycleLR(0.1, 120, pct_start=0.5, div_factor=10.0, final_div_factor=10.0)
+    plateau = ReduceLROnPlateau(lr, "min", 0.5, patience=5, threshold=1e-4, threshold_mode="abs",
+                                min_lr=0.001, eps=1e-8)  # fmt: skip
+    return [
+        *[Case(schedule, 100) for schedule in hundred],
+        Case(one_cycle, 120),
+        Case(plateau, 100, losses(1, 99)),
+        Case(plateau, 100, "lr"),
+        Case(ReduceLROnPlateau(lr, "min", 0.1, 10), 100, losses(2, 99)),
+        Case(CosineAnnealingLR(0.001, 200), 2000),
+        Case(ExponentialLR(0.0005, 0.99995), 2000),
+        Case(ExponentialLR(0.0005, 0.999), 2000),
+        Case(StepLR(0.01, 50, 0.99), 1000),
+        # The hand-written loop `if i % 50 == 0: lr *= 0.99`, which decays at i = 0 already.
+        Case(LambdaLR(0.01, fn("0.99 ** (step // 50 + 1)")), 1000),
+    ]
+
+
+def losses(seed: int, number: int, *, nan: float = 0.0, step: float = 0.0) -> list[float]:
+    """A noisy falling loss, float32 as training gives it; `step` rounds it to make ties."""
+    generator = random.Random(seed)
+    values = []
+    for i in range(number):
+        value = 2.0 / (1.0 + 0.1 * i) + 0.3 * generator.random()
+        value = round(value / step) * step if step else value
+        values.append(float("nan") if generator.random() < nan else float(np.float32(value)))
+    return values
+
+
+def _corners():
+    """First and last legal values, one-step phases, rates that reach zero, resumed runs, groups."""
+    lr = 0.05
+    schedules = [
+        *[StepLR(lr, n, g) for n, g in [(1, 0.5), (1, 0.0), (7, 1.0), (3, 1.5), (4, -0.5), (-3, 0.5),
+                                        (0.5, 0.9), (1000, 0.1), (7.5, 0.3)]],
+        *[MultiStepLR(lr, m, g) for m, g in [([], 0.1), ([1], 0.5), ([2, 2, 2], 0.5), ([9, 1, 4], 0.3),
+                                             ([3], 0.0), ([1.5, 4.0], 0.5), ([-2, 3], 0.5), ([500], 0.1)]],
+        *[ConstantLR(lr, f, n) for f, n in [(1.0, 5), (1e-6, 3), (0.5, 1), (0.3, 2.5), (0.3, 500),
+                                            (0.7, -2)]],
+        ConstantLR(lr),
+        *[LinearLR(lr, a, b, n) for a, b, n in [(1.0, 0.0, 10), (1e-6, 1.0, 10), (0.5, 0.5, 5),
+                                                (0.2, 1.0, 1), (1.0, 0.0, 1), (0.3, 0.9, 4.5),
+                                                (0.5, 1.0, -3), (0.01, 1.0, 500)]],
+        LinearLR(lr),
+        *[ExponentialLR(lr, g) for g in [0.0, 1.0, 1.1, -0.9, 1e-3, 0.5]],
+        *[PolynomialLR(lr, n, p) for n, p in [(5, 1.0), (1, 1.0), (10, 2.0), (10, 0.5), (7, 0.0), (6.5, 1.5),
+                                              (-4, 1.0), (500, 0.9), (12, 3)]],
+        PolynomialLR(lr),
+        *[CosineAnnealingLR(lr, n, e) for n, e in [(1, 0.0), (2, 0.0), (1, 0.01), (7, 0.05), (7, 0.2),
+                                                   (4.5, 0.01), (500, 0.0), (-3, 0.01), (30, 0.1)]],
+        *[CosineAnnealingWarmRestarts(lr, n, m, e) for n, m, e in [(1, 1, 0.0), (1, 2, 0.0), (5, 1, 0.01),
+                                                                   (4, 3, 0.1), (500, 2, 0.0)]],
+        *[CyclicLR(0.01, 0.1, **options) for options in [
+            dict(step_size_up=1), dict(step_size_up=1, step_size_down=3), dict(step_size_up=4, step_size_down=0),
+            dict(step_size_up=5, mode="triangular2"), dict(step_size_up=5, mode="exp_range", gamma=0.97),
+            dict(step_size_up=2.5, step_size_down=4.25), dict(step_size_up=4, cycle_momentum=False),
+            dict(step_size_up=3, scale_fn=fn("0.9 ** step"), scale_mode="iterations"),
+            dict(step_size_up=3, base_momentum=0.5, max_momentum=0.99), dict()]],
+        CyclicLR(0.1, 0.01, 4),
+        SWALR(lr, 0.01), SWALR(lr, 0.2, 5, "linear"), SWALR(lr, 0.01, 0), SWALR(lr, 0.0, 1), SWALR(lr, 0.1, 1, "linear"),
+        SWALR(lr, 0.01, 6, last_epoch=3),
+        *[MultiplicativeLR(lr, fn(text), total_steps=60)
+          for text in ["0.95", "1 / step", "0 if step == 5 else 1.1", "0.5 if step % 10 == 0 else 1"]],
+        *[LambdaLR(lr, fn(text)) for text in ["0.5 if step < 30 else 0.1", "0", "cos(pi * step / 20)",
+                                              "min(1, (step + 1) / 10)", "step"]],
+    ]  # fmt: skip
+    resumed = [
+        StepLR(lr, 5, 0.5, last_epoch=7, initial_lr=0.1), StepLR(lr, 3, 0.0, last_epoch=4, initial_lr=0.1),
+        MultiStepLR(lr, [3, 9], 0.5, last_epoch=2, initial_lr=0.1),
+        ConstantLR(lr, 0.5, 6, last_epoch=3, initial_lr=0.1), LinearLR(lr, 0.5, 1.0, 9, last_epoch=4, initial_lr=0.1),
+        LinearLR(lr, 0.5, 1.0, 9, last_epoch=20, initial_lr=0.1), ExponentialLR(lr, 0.9, last_epoch=5, initial_lr=0.1),
+        ExponentialLR(lr, 0.5, last_epoch=3000, initial_lr=0.1),
+        PolynomialLR(lr, 8, 2.0, last_epoch=3, initial_lr=0.1), PolynomialLR(lr, 5, last_epoch=9, initial_lr=0.1),
+        CosineAnnealingLR(lr, 6, 0.01, last_epoch=3, initial_lr=0.1),
+        CosineAnnealingLR(lr, 6, 0.01, last_epoch=5, initial_lr=0.1),
+        CosineAnnealingLR(lr, 6, 0.01, last_epoch=8, initial_lr=0.1),
+        CosineAnnealingWarmRestarts(lr, 4, 2, 0.01, last_epoch=2, initial_lr=0.1),
+        LambdaLR(lr, fn("0.9 ** step"), last_epoch=5, initial_lr=0.1),
+        MultiplicativeLR(lr, fn("0.9 + 0.01 * step"), last_epoch=5, initial_lr=0.1, total_steps=60),
+        CyclicLR(0.01, 0.1, 4, last_epoch=5), OneCycleLR(0.1, 80, last_epoch=19),
+        ChainedScheduler([LinearLR(lr, 0.5, 1.0, 9, last_epoch=4, initial_lr=0.1),
+                          ExponentialLR(lr, 0.9, last_epoch=4, initial_lr=0.1)]),
+    ]  # fmt: skip
+    phases = [
+        (OneCycleLR(0.1, 1), 2), (OneCycleLR(0.1, 2), 3), (OneCycleLR(0.1, 3), 4), (OneCycleLR(0.1, 60), 61),
+        (OneCycleLR(0.1, 60, anneal_strategy="linear"), 61), (OneCycleLR(0.1, 60, three_phase=True), 61),
+        (OneCycleLR(0.1, 60, three_phase=True, anneal_strategy="linear", pct_start=0.4), 61),
+        (OneCycleLR(0.1, epochs=4, steps_per_epoch=13, pct_start=0.25), 53),
+        (OneCycleLR(0.1, 10, pct_start=0.55, three_phase=True), 10), (OneCycleLR(0.1, 12, pct_start=0.05), 13),
+        (OneCycleLR(0.1, 20, div_factor=1.0, final_div_factor=1.0, cycle_momentum=False), 21),
+        (OneCycleLR(0.1, 20, base_momentum=0.5, max_momentum=0.99), 21),
+    ]  # fmt: skip
+    groups = [
+        ParamGroups([StepLR(0.1, 5, 0.5), StepLR(0.01, 5, 0.5)]),
+        ParamGroups([CosineAnnealingLR(x, 10, 0.001) for x in (0.1, 0.01, 0.001)]),
+        ParamGroups([LambdaLR(0.1, fn("0.9 ** step")), LambdaLR(0.01, fn("1 / (1 + step)"))]),
+        ParamGroups([CyclicLR(0.01, 0.1, 4), CyclicLR(0.02, 0.3, 4, base_momentum=0.7)]),
+        ParamGroups([OneCycleLR(0.1, 60), OneCycleLR(0.5, 60, max_momentum=0.99)]),
+        ParamGroups([SWALR(0.1, 0.01, 5), SWALR(0.2, 0.05, 5)]),
+        ParamGroups([SequentialLR([LinearLR(x, 0.1, 1.0, 5), ExponentialLR(x, 0.9)], [5]) for x in (0.1, 0.3)]),
+        ParamGroups([ChainedScheduler([LinearLR(x, 0.1, 1.0, 5), CosineAnnealingLR(x, 20)]) for x in (0.1, 0.3)]),
+    ]  # fmt: skip
+    return [
+        *[Case(schedule, 60) for schedule in [*schedules, *resumed, *groups]],
+        *[Case(schedule, steps) for schedule, steps in phases],
+        *[Case(schedule, 60) for schedule in _compositions(lr)],
+        Case(OneCycleLR(0.1, 40), 41, optimizer="Adam"),
+        Case(OneCycleLR(0.1, 40, three_phase=True, base_momentum=0.6), 41, optimizer="Adam"),
+        Case(CyclicLR(0.01, 0.1, 5, 8), 60, optimizer="Adam"),
+        Case(CyclicLR(0.01, 0.1, 5, mode="triangular2", max_momentum=0.95), 60, optimizer="Adam"),
+        Case(CosineAnnealingLR(0.1, 20), 60, optimizer="Adam"),
+        *[
+            Case(
+                CosineAnnealingWarmRestarts(lr, n, m, 0.001), 0, counts=[i / 8 for i in range(200)]
+            )
+            for n, m in [(4, 1), (3, 2), (1, 3)]
+        ],
+    ]
+
+
+def _compositions(lr: float) -> list:
+    """Chains and sequences of every kind, deeper than anyone should go."""
+    e, linear, cosine = (
+        ExponentialLR(lr, 0.95),
+        LinearLR(lr, 0.1, 1.0, 8),
+        CosineAnnealingLR(lr, 12),
+    )
+    steps, polynomial = StepLR(lr, 7, 0.5), PolynomialLR(lr, 9, 2.0)
+    restarts, lambda_ = CosineAnnealingWarmRestarts(lr, 5, 2), LambdaLR(lr, fn("1 / (1 + step)"))
+    multiplicative = MultiplicativeLR(lr, fn("0.9 + 0.01 * (step % 3)"))
+    sequence = SequentialLR([linear, cosine], [8])
+    return [
+        sequence,
+        SequentialLR([linear, e, steps, polynomial], [8, 20, 35]),
+        SequentialLR([linear, restarts, lambda_], [8, 30]),
+        SequentialLR([e, multiplicative, steps], [10, 20], total_steps=60),
+        SequentialLR([multiplicative, e], [1], total_steps=60),
+        SequentialLR([linear, OneCycleLR(0.3, 50), e], [8, 40]),
+        SequentialLR([SWALR(lr, 0.01, 3), cosine, SWALR(lr, 0.02, 4)], [10, 30]),
+        SequentialLR([e, cosine, e], [0, 30]),
+        SequentialLR([e, cosine, linear, steps], [0, 0, 15]),
+        SequentialLR([e], []),
+        SequentialLR([MultiStepLR(lr, [0, 4], 0.5), MultiStepLR(lr, [0, 4], 0.5)], [10]),
+        SequentialLR([ConstantLR(lr, 0.5, 30), ConstantLR(lr, 0.5, 30)], [20]),
+        SequentialLR([CyclicLR(0.01, 0.1, 4), CyclicLR(0.02, 0.2, 3)], [20]),
+        ChainedScheduler([linear, cosine]),
+        ChainedScheduler([cosine, linear, steps]),
+        ChainedScheduler([linear, steps, polynomial, e]),
+        ChainedScheduler([linear, CosineAnnealingLR(lr, 12, 0.01)], total_steps=60),
+        ChainedScheduler([cosine, CosineAnnealingLR(lr, 5)], total_steps=60),
+        ChainedScheduler([e, SWALR(lr, 0.01, 20)], total_steps=60),
+        ChainedScheduler([SWALR(lr, 0.01, 20), e], total_steps=60),
+        ChainedScheduler([multiplicative, linear], total_steps=60),
+        ChainedScheduler([restarts, linear, cosine]),
+        ChainedScheduler([linear, OneCycleLR(0.3, 70), e]),
+        ChainedScheduler([CyclicLR(0.01, 0.1, 4), SWALR(lr, 0.02, 9), e]),
+        ChainedScheduler([e]),
+        SequentialLR([ChainedScheduler([linear, e]), cosine], [20]),
+        SequentialLR([ChainedScheduler([polynomial, e]), steps], [5]),
+        SequentialLR([ChainedScheduler([SWALR(lr, 0.01, 9), e]), steps], [20], total_steps=60),
+        SequentialLR([ChainedScheduler([CosineAnnealingLR(lr, 1), e]), steps], [20]),
+        SequentialLR([SequentialLR([linear, cosine], [8]), e], [30]),
+        SequentialLR([SequentialLR([SequentialLR([linear, e], [4]), cosine], [12]), steps], [30]),
+        SequentialLR([SequentialLR([SequentialLR([linear, e], [1]), cosine], [2]), steps], [30]),
+        ChainedScheduler([ChainedScheduler([linear, e]), steps]),
+        ChainedScheduler([sequence, e], total_steps=60),
+        ChainedScheduler([e, sequence, steps], total_steps=60),
+        ChainedScheduler([SequentialLR([linear, e], [8]), SequentialLR([steps, polynomial], [15])]),
+        ChainedScheduler([SequentialLR([ChainedScheduler([linear, e]), steps], [8]), lambda_]),
+    ]
+
+
+def _plateaus():
+    """ReduceLROnPlateau on streams of losses with NaN and ties, in all of its modes."""
+    cases = []
+    for seed, options in enumerate(
+        [
+            dict(),
+            dict(patience=0),
+            dict(patience=0, threshold=0.0),
+            dict(factor=0.5, patience=2, cooldown=3),
+            dict(factor=0.5, patience=2, min_lr=0.02),
+            dict(factor=0.9, patience=1, eps=1e-3),
+            dict(factor=0.0, patience=4),
+            dict(factor=0.5, patience=3, min_lr=0.2),
+            dict(factor=0.7, patience=1, threshold=0.1),
+        ]
+    ):
+        for mode in ("min", "max"):
+            for threshold_mode in ("rel", "abs"):
+                plateau = ReduceLROnPlateau(0.1, mode, threshold_mode=threshold_mode, **options)
+                stream = losses(seed, 79, nan=0.05, step=0.125 * (seed % 2))
+                cases.append(Case(plateau, 80, [m if mode == "min" else -m + 3 for m in stream]))
+    negative = [-m for m in losses(99, 79)]
+    cases += [
+        Case(ReduceLROnPlateau(0.1, patience=2, threshold_mode=m), 80, negative)
+        for m in ("rel", "abs")
+    ]
+    groups = ParamGroups([ReduceLROnPlateau(0.1, patience=2, min_lr=0.01),
+                          ReduceLROnPlateau(0.5, patience=2, min_lr=0.001)])  # fmt: skip
+    return [*cases, Case(groups, 80, losses(7, 79))]
+
+
+def _two_clocks() -> list[Case]:
+    """Chains whose parts a loop steps at counts of their own."""
+    lr, steps = 0.1, 48
+    warm, decay = LinearLR(lr, 0.1, total_iters=6), ExponentialLR(lr, 0.9)
+    cosine, floored = CosineAnnealingLR(lr, 4), CosineAnnealingLR(lr, 4, 0.02)
+    inverse = LambdaLR(lr, fn("1 / (1 + step)"))
+    closed = [
+        [LinearLR(lr, 0.1, total_iters=4), per_epoch(StepLR(lr, 2), 5)],
+        [per_epoch(StepLR(lr, 2), 5), LinearLR(lr, 0.1, total_iters=4)],
+        [warm, per_epoch(cosine, 5)],
+        [per_epoch(cosine, 3), warm, decay],
+        [decay, per_epoch(CosineAnnealingWarmRestarts(lr, 3, 2), 4), warm],
+        [warm, per_epoch(inverse, 6)],
+        [inverse, per_epoch(decay, 6)],
+        [decay, per_update(cosine, 3)],
+        [warm, delay(decay, 9)],
+        [decay, delay(inverse, 9)],
+        [warm, skip(decay, 4)],
+        [warm, per_epoch(SequentialLR([ConstantLR(lr, 0.5, 2), decay], [4]), 5)],
+        [warm, per_epoch(ChainedScheduler([StepLR(lr, 2), decay]), 5)],
+        [warm, per_epoch(CyclicLR(0.01, lr, 3), 2)],
+    ]
+    tables = [
+        [warm, per_epoch(floored, 5)],
+        [per_epoch(floored, 5), warm],
+        [per_epoch(SWALR(lr, 0.02, 4), 5), warm],
+        [warm, per_epoch(MultiplicativeLR(lr, fn("0.9 + step / 99"), total_steps=99), 6)],
+    ]
+    return [
+        *[Case(ChainedScheduler(parts), steps) for parts in closed],
+        *[Case(ChainedScheduler(parts, total_steps=steps), steps) for parts in tables],
+        long(
+            ChainedScheduler(
+                [LinearLR(lr, 0.01, 1.0, 5000), per_epoch(CosineAnnealingLR(lr, 100), 1000)]
+            )
+        ),
+    ]
+
+
+def _horizons() -> list[Case]:
+    """100,000 steps of each scheduler."""
+    lr, e = 0.1, ExponentialLR(0.1, 0.99995)
+    return [
+        long(LambdaLR(lr, fn("1 / (1 + 0.001 * step)"))),
+        long(MultiplicativeLR(lr, fn("0.99995 if step % 2 == 0 else 1.00001"), total_steps=LONG)),
+        long(StepLR(lr, 1000, 0.95)),
+        long(MultiStepLR(lr, [1000, 30000, 60000, 99990], 0.3)),
+        long(ConstantLR(lr, 0.3, 70_000)),
+        long(LinearLR(lr, 0.001, 1.0, 90_000)),
+        long(LinearLR(lr, 1.0, 0.3, 30_000)),
+        long(e),
+        long(PolynomialLR(lr, 95_000, 0.9)),
+        long(CosineAnnealingLR(lr, 99_000, 1e-5)),
+        long(CosineAnnealingLR(lr, 7)),
+        long(CosineAnnealingWarmRestarts(lr, 100, 2, 1e-4)),
+        long(CosineAnnealingWarmRestarts(lr, 700)),
+        long(CyclicLR(0.001, 0.1, 2000, 3000, mode="exp_range", gamma=0.99994)),
+        long(CyclicLR(0.001, 0.1, 1777, mode="triangular2")),
+        long(OneCycleLR(lr, LONG)),
+        long(OneCycleLR(lr, LONG, three_phase=True, anneal_strategy="linear")),
+        long(SWALR(lr, 0.01, 80_000)),
+        long(ChainedScheduler([LinearLR(lr, 0.01, 1.0, 5000), e])),
+        long(ChainedScheduler([LinearLR(lr, 0.01, 1.0, 5000), CosineAnnealingLR(lr, LONG)])),
+        long(
+            SequentialLR(
+                [LinearLR(lr, 0.01, 1.0, 5000), CosineAnnealingLR(lr, 95_000, 1e-4)], [5000]
+            )
+        ),
+        long(
+            ReduceLROnPlateau(lr, factor=0.9, patience=20, cooldown=5, min_lr=1e-5),
+            metrics=fn("2 / (1 + 0.001 * step) + 0.0003 * (step * 7919 % 1000)"),
+        ),
+    ]
+
+
+def make(case: Case) -> Trace:
+    """Records one case with the PyTorch that is installed."""
+    import torch
+
+    from .._torch.to_torch import build
+    from .record import step_through
+
+    groups = case.schedule if isinstance(case.schedule, ParamGroups) else [case.schedule]
+    params = [{"params": [torch.zeros(1)]} for _ in groups]
+    momentum = {"momentum": 0.9} if case.optimizer == "SGD" else {}
+    optimizer = getattr(torch.optim, case.optimizer)(params, lr=0.1, **momentum)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = build(case.schedule, optimizer)
+    metrics = case.metrics
+    if metrics == "lr":
+        metrics = (group["lr"] for group in itertools.cycle(optimizer.param_groups))
+    return step_through(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
+
+
+def _file(schedule: Any) -> str:
+    """The file of a schedule's trace: that of its scheduler."""
+    member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
+    mapped = any(isinstance(part, Mapped) for part in getattr(member, "schedulers", ()))
+    return "TwoClocks" if mapped else type(member).__name__
+
+
+def main() -> None:
+    files = defaultdict(list)
+    for case in cases():
+        files[_file(case.schedule)].append(make(case))
+    SHIPPED.mkdir(exist_ok=True)
+    for name, traces in sorted(files.items()):
+        if any(trace.torch != TORCH for trace in traces):
+            raise SystemExit(
+                f"The traces are recorded with PyTorch {TORCH}, this is {traces[0].torch}."
+            )
+        save_traces(traces, SHIPPED / f"{name}.jsonl")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""A schedule against a trace, in ULP: the one place that says what is exact."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._combine.param_groups import ParamGroups, groups_of
+from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .trace import Trace
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How far a schedule is from a trace, in the float type JAX had; `print` it.
+
+    `worst_ulp` is the largest error in units in the last place of that type, and `worst_relative`
+    the largest relative one, each after the 1e-15 of the peak rate that PyTorch's own rounding is
+    granted. `ok` says whether all lie within the bound: 0.501 ULP in float32, a relative 1e-12 in
+    float64. `worst_count` is where the error that is bounded is largest, and `ours` and `torch`
+    are the two values there.
+    """
+
+    dtype: str
+    num_steps: int
+    worst_ulp: float
+    worst_relative: float
+    worst_count: float
+    ours: float
+    torch: float
+    what: str
+    ok: bool
+
+    @property
+    def worst(self) -> float:
+        """The largest error in the unit of its bound: ULP in float32, relative in float64."""
+        return self.worst_ulp if self.dtype == "float32" else self.worst_relative
+
+    def __str__(self) -> str:
+        verdict = "matches PyTorch" if self.ok else "differs from PyTorch"
+        worst = error_text(self.dtype, self.worst)
+        return (
+            f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {worst} at"
+            f" step {self.worst_count} ({self.what} {self.ours!r}, PyTorch {self.torch!r})"
+        )
+
+
+def error_text(dtype: str, error: float) -> str:
+    """An error in the unit of its bound, named: thousands of float64 ULP may be within it."""
+    return f"{error:.3g} ULP" if dtype == "float32" else f"{relative_text(error)} relative"
+
+
+def relative_text(error: float) -> str:
+    return f"{error:.1e}" if error else "0"
+
+
+def compare(schedule: Any, trace: Trace) -> Comparison:
+    """Evaluates `schedule` at the steps of `trace` and measures the error.
+
+    Args:
+      schedule: a schedule, a ParamGroups for a trace of several groups, a ReduceLROnPlateau for
+        a trace with metrics.
+      trace: what PyTorch did.
+
+    Returns:
+      A `Comparison`, in float32, or in float64 under `jax_enable_x64`.
+
+    Raises:
+      ValueError: where the number of groups differs, or only the trace has metrics or momenta.
+      TypeError: for a `schedule` that gives no rates, or a `trace` that is none.
+
+    >>> import jaxsched
+    >>> trace = Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",
+    ...               np.arange(3), np.array([0.1, 0.05, 0.025]))
+    >>> print(compare(jaxsched.ExponentialLR(0.1, gamma=0.5), trace))
+    matches PyTorch: 3 steps in float32, worst 0.2 ULP at step 0
+    (lr 0.10000000149011612, PyTorch 0.1)
+    """
+    results = [_worst(curve, trace.counts) for curve in curves(schedule, trace)]
+    return max(results, key=lambda result: (not result.ok, result.worst))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curve:
+    """A recorded quantity and ours, at each step of a trace (and in each parameter group).
+
+    Args:
+      what: "lr" or "momentum".
+      ours: in the float type JAX had, of shape `(steps,)` or `(steps, groups)`.
+      torch: float64, likewise.
+      ulp: how far apart they are in units in the last place, as `Comparison` measures it; NaN
+        where ours is.
+      relative: likewise relative to PyTorch's.
+      ok: whether that is within the bound.
+    """
+
+    what: str
+    ours: np.ndarray
+    torch: np.ndarray
+    ulp: np.ndarray
+    relative: np.ndarray
+    ok: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """How far apart they are in the unit of the bound, as `Comparison.worst`."""
+        return self.ulp if self.ours.dtype == np.float32 else self.relative
+
+
+def curves(schedule: Any, trace: Trace) -> list[Curve]:
+    """Our rates beside those of the trace, and the momenta where they move; as `compare`."""
+    if not isinstance(trace, Trace):
+        raise TypeError(f"`compare(trace=...)` must be a Trace, got {trace!r}: see `Trace.load`.")
+    if not callable(schedule) and not isinstance(schedule, ParamGroups | ReduceLROnPlateau):
+        raise TypeError(f"`compare(schedule=...)` must be a schedule, got {schedule!r}.")
+    found = [_measure("lr", _rates(schedule, trace), trace.reference)]
+    if trace.momentum is not None:
+        found.append(_measure("momentum", _momenta(schedule, trace), trace.momentum))
+    return found
+
+
+def _rates(schedule, trace: Trace) -> np.ndarray:
+    groups = groups_of(schedule)
+    if trace.lr.ndim == 1 and len(groups) == 1:
+        return rates_of(groups[0], trace)
+    if trace.lr.ndim == 1 or trace.lr.shape[1] != len(groups):
+        raise ValueError(
+            f"`compare(schedule=...)` must have as many groups as the trace,"
+            f" got {len(groups)} for rates of shape {trace.lr.shape}."
+        )
+    return np.stack([rates_of(group, trace) for group in groups], axis=-1)
+
+
+def _momenta(schedule, trace: Trace) -> np.ndarray:
+    momenta = [momentum_of(group) for group in groups_of(schedule)]
+    if any(momentum is None for momentum in momenta):
+        raise ValueError(
+            f"`compare(schedule=...)` must have a momentum, as the trace has, got {schedule!r}."
+        )
+    columns = [at_counts(momentum, trace.counts) for momentum in momenta]
+    return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
+
+
+def momentum_of(schedule: Any) -> Any:
+    """The momentum's own schedule, or None where there is none or it is not cycled."""
+    try:
+        return schedule.momentum
+    except (AttributeError, ValueError):
+        return None
+
+
+def rates_of(schedule, trace: Trace) -> np.ndarray:
+    """The rates of one parameter group at the counts of a trace, fed with its metrics."""
+    if not isinstance(schedule, ReduceLROnPlateau):
+        return at_counts(schedule, trace.counts)
+    if trace.metrics is None:
+        raise ValueError(
+            "`compare(trace=...)` must hold metrics for a ReduceLROnPlateau, got none."
+        )
+    states = [schedule.init()]
+    metrics = trace.stream()
+    if len(metrics) > 1000:
+
+        def step(state, metric):
+            state = schedule.update(state, value=metric)
+            return state, state
+
+        _, rest = jax.lax.scan(step, states[0], jnp.asarray(metrics, states[0].best.dtype))
+        states = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), states[0], rest)
+    else:  # One step at a time is faster than to compile a loop for each trace.
+        for metric in metrics:
+            states.append(schedule.update(states[-1], value=metric))
+        states = jax.tree.map(lambda *x: np.stack(x), *states)
+    return np.asarray(schedule(states))[trace.counts]
+
+
+def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
+    """The rates at `counts`, padded to few different shapes so that few programs are compiled."""
+    size = max(256, 1 << (len(counts) - 1).bit_length())
+    padded = np.pad(counts, (0, size - len(counts)), mode="edge")
+    rates = np.asarray(schedule(padded))
+    if rates.shape not in ((), padded.shape) or not jnp.issubdtype(rates.dtype, jnp.number):
+        raise TypeError(
+            "`compare(schedule=...)` must give a rate for each count of an array, got"
+            f" {rates.dtype} of shape {rates.shape} for {padded.shape} from {schedule!r}."
+        )
+    if rates.dtype not in (np.float32, np.float64):
+        rates = rates.astype(np.float32)
+    return np.broadcast_to(rates, padded.shape)[: len(counts)]
+
+
+def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
+    bits = np.finfo(ours.dtype).nmant
+    smallest = np.finfo(ours.dtype).minexp - bits
+    ulp = 2.0 ** np.maximum(np.frexp(np.abs(torch))[1] - 1 - bits, smallest)
+    peak = np.max(np.abs(torch), initial=0.0, where=np.isfinite(torch))
+    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * peak, 0.0)
+    limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
+    with np.errstate(divide="ignore", over="ignore"):
+        relative = error / np.where(error == 0.0, 1.0, np.abs(torch))  # 0 / 0 is no error
+    return Curve(what, ours, torch, error / ulp, relative, error <= limit)
+
+
+def _worst(curve: Curve, counts: np.ndarray) -> Comparison:
+    error = np.where(np.isnan(curve.error), np.inf, curve.error)
+    worst = np.unravel_index(np.argmax(error), error.shape)
+    return Comparison(
+        dtype=curve.ours.dtype.name,
+        num_steps=curve.ours.size,
+        worst_ulp=float(np.max(curve.ulp)),
+        worst_relative=float(np.max(curve.relative)),
+        worst_count=counts[worst[0]].item(),
+        ours=float(curve.ours[worst]),
+        torch=float(curve.torch[worst]),
+        what=curve.what,
+        ok=bool(curve.ok.all()),
+    )

@@ -1,0 +1,161 @@
+"""Live PyTorch schedulers to traces.
+
+PyTorch is imported inside these functions only: checking a trace never needs it.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._combine.param_groups import ParamGroups
+from .._core.schedule import without_warnings
+from .._core.value import as_count
+from .._text.config import to_config
+from .._text.expression import Expression
+from .._torch.from_torch import as_read, read
+from .._torch.snapshot import look, steps_done
+from .._torch.to_torch import momentum_in, the_torch, torch_call
+from .compare import momentum_of
+from .trace import Trace
+
+
+def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = None) -> Trace:
+    """Steps a live PyTorch scheduler and writes down what it does.
+
+    Args:
+      scheduler: any PyTorch scheduler; it is stepped `num_steps` - 1 times (its optimizer is
+        not). Count 0 of the trace is the rate it shows now.
+      num_steps: the number of rates to record, from 1 up.
+      metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
+
+    Returns:
+      A `Trace`: rates, momenta if they move, PyTorch's version, and the schedule that is
+      meant, as far as it is freshly built and no Python function is in it.
+
+    Raises:
+      ImportError: without PyTorch.
+      TypeError: for something that is no PyTorch scheduler.
+      ValueError: for a `num_steps` or `metrics` of the wrong size.
+    """
+    num_steps = as_count(num_steps)
+    check_arguments("record", scheduler, num_steps, metrics)
+    schedule = _schedule(scheduler, num_steps)
+    return step_through(scheduler, num_steps, metrics, schedule=schedule)
+
+
+def check_arguments(
+    name: str, scheduler: Any, num_steps: Any, metrics: Sequence[float] | None
+) -> None:
+    """Raises where `step_through` cannot do what function `name` was asked to."""
+    torch = the_torch(name)
+    if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+        raise TypeError(f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.")
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
+        raise ValueError(f"`{name}(num_steps=...)` must be a positive int, got {num_steps!r}.")
+    plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
+    if plateau != (metrics is not None) or (metrics is not None and len(metrics) != num_steps - 1):
+        wanted = f"{num_steps - 1} metrics" if plateau else "None without a ReduceLROnPlateau"
+        given = "None" if metrics is None else f"{len(metrics)} metrics"
+        raise ValueError(f"`{name}(metrics=...)` must be {wanted}, got {given}.")
+
+
+def _schedule(scheduler, num_steps: int) -> Any:
+    """The schedule of a freshly built scheduler, or None where it cannot be told."""
+    groups = scheduler.optimizer.param_groups
+    try:
+        held = look(scheduler)
+        if steps_done(held):
+            return None
+        with without_warnings():  # A trace is short, whatever it costs to step.
+            try:
+                return read(held, groups, None)
+            except TypeError:  # a function that JAX cannot trace
+                return read(held, groups, num_steps)
+    except Exception:  # A trace is worth having without it.
+        return None
+
+
+def call_of(scheduler) -> str:
+    """PyTorch's constructor call, as far as it can be read back."""
+    try:
+        with without_warnings():
+            return torch_call(as_read(look(scheduler), scheduler.optimizer.param_groups))
+    except Exception:
+        return f"{type(scheduler).__name__}(...)"
+
+
+def step_through(
+    scheduler, num_steps: int, metrics=None, counts=None, *, schedule=None, momentum=None
+) -> Trace:
+    """Steps a scheduler that `schedule` describes, and keeps all counts or those at `counts`.
+
+    The momentum is kept if `momentum` says so, by default if `schedule` cycles it.
+    """
+    import torch
+
+    groups = scheduler.optimizer.param_groups
+    keep = range(num_steps) if counts is None else counts
+    fractional = not all(isinstance(count, int) for count in keep)
+    path = keep if fractional else range(num_steps)
+    keep = set(keep)
+    rows: list[tuple] = []
+    fed: list[float] = []
+    stream = iter(() if metrics is None or isinstance(metrics, Expression) else metrics)
+    if isinstance(metrics, Expression):
+        stream = (np.float32(metrics(step)) for step in range(num_steps - 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+        for count in path:
+            if count:
+                fed += [] if metrics is None else [float(next(stream))]
+                scheduler.step(*[count] if fractional else fed[-1:])
+            if count in keep:
+                closed = _closed_form(scheduler) or [np.nan] * len(groups)
+                lr = [float(group["lr"]) for group in groups]
+                rows.append((count, lr, [momentum_in(group) for group in groups], closed))
+    moving = cycles_momentum(schedule) if momentum is None else momentum
+    kept, rates, momenta, closed_form = (np.array(column) for column in zip(*rows, strict=True))
+    shape = rates.shape if len(groups) > 1 else rates.shape[:1]
+    return Trace(
+        torch=torch.__version__.split("+")[0],
+        call=call_of(scheduler) if schedule is None else torch_call(schedule),
+        optimizer=type(scheduler.optimizer).__name__,
+        counts=kept,
+        lr=rates.reshape(shape),
+        momentum=momenta.reshape(shape) if moving else None,
+        closed_form=None if np.isnan(closed_form).all() else closed_form.reshape(shape),
+        metrics=metrics if isinstance(metrics, Expression) else np.array(fed) if fed else None,
+        schedule=_config(schedule),
+    )
+
+
+def cycles_momentum(schedule) -> bool:
+    """Whether a schedule (of the first group) has a momentum of its own."""
+    member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
+    return momentum_of(member) is not None
+
+
+def _config(schedule) -> dict[str, Any] | None:
+    try:
+        return None if schedule is None else to_config(schedule)
+    except TypeError:
+        return None
+
+
+def _closed_form(scheduler) -> Any:
+    """The closed form of the CosineAnnealingLR in charge, once it is past T_max."""
+    from torch.optim import lr_scheduler
+
+    if isinstance(scheduler, lr_scheduler.SequentialLR):
+        index = np.searchsorted(scheduler._milestones, scheduler.last_epoch, side="right")
+        return _closed_form(scheduler._schedulers[index])
+    if isinstance(scheduler, lr_scheduler.CosineAnnealingLR):
+        # A resumed scheduler starts from `lr`, and from `initial_lr` again after its next trough.
+        half = abs(scheduler.T_max)
+        begun = scheduler.last_epoch - scheduler._step_count + 1
+        trough = half * (1 + 2 * max(0, (begun + half) // (2 * half)))
+        if scheduler.last_epoch > trough:
+            return scheduler._get_closed_form_lr()
+    return None

@@ -1,0 +1,121 @@
+"""The examples, run from end to end against PyTorch's recorded runs; and the recordings, live."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RECORDED = sorted(path.stem for path in (EXAMPLES / "runs").iterdir())
+OTHERS = ["data_parallel", "resume", "sweep", "tune_schedule"]  # with test files, or tests below
+SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Imports a script as Python would run it: with its own folder first on the path."""
+
+    def load(path: Path):
+        for shared in ("moons", "recorded", "recorder"):
+            monkeypatch.delitem(sys.modules, shared, raising=False)
+        monkeypatch.syspath_prepend(path.parent)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield load
+
+
+def test_every_script_is_tested_and_shown():
+    assert sorted([*RECORDED, *OTHERS, "plot_schedulers"]) == SCRIPTS
+    assert sorted(path.stem for path in (EXAMPLES / "pytorch").glob("*.py")) == sorted(
+        [*RECORDED, "moons", "recorder"]
+    )
+    shown = (EXAMPLES / "README.md").read_text()
+    for name in SCRIPTS:
+        assert f"{name}.py" in shown
+    for name in [*RECORDED, *OTHERS]:
+        assert f"pictures/{name}.png" in shown
+        assert (EXAMPLES / "pictures" / f"{name}.png").exists()
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_trains_as_pytorch_did(name, load, tmp_path, capsys):
+    load(EXAMPLES / f"{name}.py").main(["--picture", str(tmp_path / "picture.png")])
+
+    assert plt.imread(tmp_path / "picture.png").shape[1] > 900
+    assert "The rates are PyTorch's at every step" in capsys.readouterr().out
+
+
+def test_runs_from_the_command_line_in_a_short_version(tmp_path):
+    picture = tmp_path / "picture.png"
+    command = [sys.executable, EXAMPLES / "logicnet.py", "--steps", "20", "--picture", picture]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert "│ 20 " in done.stdout
+    assert picture.exists()
+    refused = subprocess.run(
+        [*command[:2], "--steps", "1001"], capture_output=True, text=True
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "--steps must be from 1 to 1000, got 1001" in refused.stderr
+
+
+def test_a_wrong_schedule_does_not_pass(load, tmp_path):
+    module = load(EXAMPLES / "logicnet.py")
+    module.SCHEDULES["by hand"] = module.SCHEDULES["StepLR"]
+    with pytest.raises(AssertionError, match="by hand, float32, lr differs first at step 1"):
+        module.main(["--steps", "60", "--picture", str(tmp_path / "picture.png")])
+
+
+def test_a_wrong_training_does_not_pass(load, tmp_path):
+    module = load(EXAMPLES / "warmup_cosine.py")
+    adamw = module.optax.adamw
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.optax, "adamw", lambda schedule, **_: adamw(schedule, b2=0.99))
+        with pytest.raises(AssertionError, match="SequentialLR, float32: losses differ by"):
+            module.main(["--steps", "60", "--picture", str(tmp_path / "picture.png")])
+
+
+def test_a_nan_does_not_pass(load):
+    recorded = load(EXAMPLES / "recorded.py")
+    experiment = recorded.Experiment("logicnet.py", None, [], unit="epoch")
+    run = experiment.recorded[0]
+    bounds = {"float32": recorded.Bound(1e-4, steps=1000)}
+    good = {name: run[name].astype(np.float32) for name in ("loss", "lr", "accuracy")}
+    experiment.check(run, good, run["final"], bounds)
+    for name in ("loss", "lr"):
+        bad = good | {name: np.where(np.arange(1000) == 7, np.nan, good[name])}
+        with pytest.raises(AssertionError, match="differ"):
+            experiment.check(run, bad, run["final"], bounds)
+    last = list(run["final"])[-1]
+    with pytest.raises(AssertionError, match="parameters differ by nan"):
+        experiment.check(run, good, run["final"] | {last: run["final"][last] * np.nan}, bounds)
+
+
+def test_a_killed_run_resumes_bit_for_bit(load, tmp_path, capfd):
+    load(EXAMPLES / "resume.py").main(["--picture", str(tmp_path / "picture.png")])
+
+    assert capfd.readouterr().out.count("same bits") == 6
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_recordings_are_what_pytorch_does(name, load, monkeypatch):
+    torch = pytest.importorskip("torch")
+    recorded = load(EXAMPLES / "recorded.py").load(name)
+    module = load(EXAMPLES / "pytorch" / f"{name}.py")
+    if name == "squarenet":
+        monkeypatch.setattr(module, "EPOCHS", 20)
+    for run in [run for run in recorded if run.dtype == "float64"]:
+        live = module.train(run.variant, torch.float64)
+        losses = np.asarray(live["loss"])
+        np.testing.assert_allclose(losses, run["loss"][: len(losses)], rtol=1e-9)
+        np.testing.assert_allclose(live["lr"], run["lr"][: len(losses)], rtol=1e-15)
+        assert live["data"].keys() == run["data"].keys()

@@ -1,0 +1,219 @@
+"""Random schedules against live PyTorch; skipped where it is not installed."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import inspect
+
+import oracle
+import strategies
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schedules import has_one_clock
+
+import jaxsched as js
+from jaxsched._torch.to_torch import scheduler_class
+from jaxsched._traces.cases import cases, main
+from jaxsched._traces.trace import SHIPPED, load_traces
+
+LIVE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+STEPS = 40
+
+
+def assert_matches(schedule, expected, exact):
+    """Within the contract's bounds of PyTorch, or of PyTorch's code run without rounding."""
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            ours = np.asarray(oracle.ours(schedule, np.arange(STEPS)), np.float64)
+        for reference in (expected, exact):
+            ulp = 2.0 ** (np.frexp(np.abs(reference))[1] - 24)
+            bound = 1e-12 * np.abs(reference) if x64 else 0.501 * ulp
+            bound = bound + 1e-15 * np.abs(reference).max(axis=0)
+            if (np.abs(ours - reference) <= bound).all():
+                break
+        else:
+            step = np.argmax((np.abs(ours - expected) > bound).reshape(STEPS, -1).any(axis=1))
+            pytest.fail(f"{schedule} at step {step}: {ours[step]}, PyTorch {expected[step]}")
+
+
+def check(schedule):
+    expected = oracle.rates(schedule, STEPS)
+    exact = oracle.rates(schedule, STEPS, exact=True)
+    if not isinstance(schedule, js.ParamGroups):
+        expected, exact = expected[:, 0], exact[:, 0]
+    assert_matches(schedule, expected, exact)
+
+
+@settings(LIVE, max_examples=150)
+@given(strategies.singles())
+def test_any_scheduler(schedule):
+    check(schedule)
+
+
+@settings(LIVE, max_examples=60)
+@given(strategies.compositions(depth=3))
+def test_any_composition(schedule):
+    check(schedule)
+
+
+@settings(LIVE, max_examples=15)
+@given(strategies.singles(), st.floats(0.001, 1.0), st.integers(2, 3))
+def test_any_parameter_groups(schedule, factor, number):
+    # Groups differ in their rates; PyTorch takes the other arguments once for all of them.
+    names = {"lr", "initial_lr", "base_lr", "max_lr", "swa_lr"} & set(vars(schedule))
+    groups = [schedule]
+    for _ in range(number - 1):
+        scaled = {
+            name: value * factor
+            for name in names
+            if (value := getattr(groups[-1], name)) is not None
+        }
+        groups.append(type(schedule)(**{**fields(schedule), **scaled}))
+    check(js.ParamGroups(groups))
+
+
+def fields(schedule):
+    return schedule.__getstate__()
+
+
+@settings(LIVE, max_examples=60)
+@given(
+    st.lists(st.floats(-2, 2, width=32) | st.sampled_from([float("nan"), 1.0]), min_size=39, max_size=39),
+    st.builds(
+        js.ReduceLROnPlateau,
+        st.just(0.1),
+        st.sampled_from(["min", "max"]),
+        st.floats(0.0, 0.99, allow_subnormal=False),
+        st.integers(0, 5),
+        st.floats(0, 0.2),
+        st.sampled_from(["rel", "abs"]),
+        st.integers(0, 4) | st.just(1.5),
+        st.floats(0, 0.05),
+        st.sampled_from([1e-8, 1e-3]),
+    ),
+)  # fmt: skip
+def test_any_plateau(metrics, plateau):
+    expected = oracle.rates(plateau, STEPS, metrics)[:, 0]
+    state, ours = plateau.init(), []
+    for metric in [*metrics, 0.0]:
+        ours.append(float(plateau(state)))
+        state = plateau.update(state, value=jnp.asarray(metric, jnp.result_type(float)))
+
+    np.testing.assert_allclose(ours, expected, rtol=6e-8, atol=1e-16)
+
+
+@pytest.mark.parametrize("epoch", [0.25, 2.5, 3.0, 8.75, 30.5, 99.99])
+@pytest.mark.parametrize("t_mult", [1, 2, 3])
+def test_fractional_epochs_of_warm_restarts(epoch, t_mult):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 3, t_mult, 0.01)
+    scheduler.step(epoch)
+
+    ours = js.CosineAnnealingWarmRestarts(0.1, 3, t_mult, 0.01)(np.float64(epoch))
+
+    assert float(ours) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-7)
+
+
+def public_schedulers():
+    return [cls for name, cls in vars(js).items() if name.endswith(("LR", "Restarts", "Plateau"))]
+
+
+@pytest.mark.parametrize("cls", [*public_schedulers(), js.ChainedScheduler])
+def test_signatures_are_torchs(cls):
+    torchs = inspect.signature(scheduler_class(cls)).parameters
+    ours = inspect.signature(cls).parameters
+    expected = [
+        ("lr", inspect.Parameter.empty) if name == "optimizer" else (name, parameter.default)
+        for name, parameter in torchs.items()
+    ]
+    if cls in (js.CyclicLR, js.OneCycleLR, js.SequentialLR, js.ChainedScheduler):
+        expected = [pair for pair in expected if pair[0] != "lr"]
+    if cls is js.SequentialLR:
+        expected.remove(("last_epoch", -1))
+    positional = [
+        (name, p.default) for name, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+
+    assert positional == expected
+    resumed = (
+        {"best", "num_bad_epochs", "cooldown_counter"} if cls is js.ReduceLROnPlateau else set()
+    )
+    assert {name for name, p in ours.items() if p.kind is p.KEYWORD_ONLY} <= {
+        "initial_lr", "total_steps", *resumed,
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(not torch.__version__.startswith("2.13.0"), reason="recorded with 2.13.0")
+def test_recording_again_gives_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxsched._traces.cases.SHIPPED", tmp_path)
+    main()
+
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        p.name: p.read_bytes() for p in SHIPPED.iterdir()
+    }
+    assert sum(len(load_traces(path)) for path in tmp_path.iterdir()) == len(cases())
+
+
+def test_record_reads_the_schedule_of_a_fresh_scheduler(tmp_path):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
+    warmup = torch.optim.lr_scheduler.LinearLR(optimizer, 0.1, total_iters=5)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 20, 0.01)
+    scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, decay], [5])
+
+    js.record(scheduler, 30).save(tmp_path / "run.jsonl")
+    trace = js.Trace.load(tmp_path / "run.jsonl")
+
+    assert trace.torch == torch.__version__.split("+")[0]
+    assert trace.build() == js.SequentialLR(
+        [js.LinearLR(0.1, 0.1), js.CosineAnnealingLR(0.1, 20, 0.01)], [5]
+    )
+    assert js.compare(trace.build(), trace).ok
+    assert len(trace.lr) == 30
+
+
+def is_fresh(case):
+    groups = case.schedule if isinstance(case.schedule, js.ParamGroups) else [case.schedule]
+    return all(getattr(group, "last_epoch", -1) == -1 for group in groups)
+
+
+SHORT = [
+    case
+    for case in cases()
+    if 0 < case.num_steps <= 100
+    and is_fresh(case)
+    and has_one_clock(case.schedule)
+    and case.metrics != "lr"
+]
+
+
+@pytest.mark.parametrize("case", SHORT[::3])
+def test_record_reads_what_was_recorded(case):
+    groups = case.schedule if isinstance(case.schedule, js.ParamGroups) else [case.schedule]
+    params = [{"params": [torch.zeros(1)]} for _ in groups]
+    optimizer = torch.optim.SGD(params, lr=0.1, momentum=0.9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = js.to_torch(case.schedule, optimizer)
+    trace = js.record(scheduler, case.num_steps, case.metrics)
+
+    if trace.schedule is not None:
+        comparison = js.compare(trace.build(), trace)
+        assert comparison.ok, f"{trace.call} {comparison}"
+
+
+def test_record_says_what_it_needs():
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    with pytest.raises(TypeError, match="must be a PyTorch scheduler, got 3"):
+        js.record(3, 5)
+    with pytest.raises(ValueError, match=r"num_steps=\.\.\..* positive int, got 0"):
+        js.record(scheduler, 0)
+    with pytest.raises(ValueError, match=r"metrics=\.\.\..*None without a ReduceLROnPlateau"):
+        js.record(scheduler, 2, [1.0])

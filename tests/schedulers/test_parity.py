@@ -1,0 +1,159 @@
+"""Every recorded PyTorch trace, evaluated every way JAX offers; PyTorch is not needed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxsched as js
+from jaxsched import Trace, compare
+from jaxsched._traces.trace import shipped
+
+TRACES = [
+    pytest.param(trace, id=f"{name}-{index}")
+    for name, traces in shipped().items()
+    for index, trace in enumerate(traces)
+]
+STATELESS = [
+    p
+    for p in TRACES
+    if p.values[0].metrics is None
+    and p.values[0].lr.ndim == 1
+    and p.values[0].counts.dtype == np.int64
+]
+PLATEAUS = [p for p in TRACES if p.values[0].metrics is not None and p.values[0].lr.ndim == 1]
+
+
+@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize("trace", TRACES)
+def test_matches_torch(trace: Trace, x64: bool):
+    with jax.enable_x64(x64):
+        comparison = compare(trace.build(), trace)
+
+    assert comparison.ok, f"{trace.call}: {comparison}"
+    assert comparison.dtype == ("float64" if x64 else "float32")
+
+
+def eager(schedule, counts):
+    return jnp.stack([schedule(int(count)) for count in counts])
+
+
+def vmapped(schedule, counts):
+    return jax.vmap(schedule)(counts)
+
+
+def jitted(schedule, counts):
+    return jax.jit(lambda counts: schedule(counts))(counts)
+
+
+def scanned(schedule, counts):
+    return jax.lax.scan(lambda carry, count: (carry, schedule(count)), 0, counts)[1]
+
+
+# One trace in six for each way: each is a compilation of its own.
+WAYS = [
+    pytest.param(way, p.values[0], id=f"{way.__name__}-{p.id}")
+    for offset, way in enumerate([eager, vmapped, jitted, scanned])
+    for p in STATELESS[offset::6]
+]
+
+
+@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize("way, trace", WAYS)
+def test_matches_torch_every_way(way, trace: Trace, x64: bool):
+    with jax.enable_x64(x64):
+        schedule = trace.build()
+        some = np.unique(np.linspace(0, len(trace.counts) - 1, 30).astype(int))
+        ours = np.asarray(way(schedule, jnp.asarray(trace.counts[some])))
+
+    expected = trace.reference[some]
+    peak = 1e-15 * np.abs(trace.reference).max()
+    ulp = 2.0 ** (np.frexp(np.abs(expected))[1] - 24)
+    bound = 1e-12 * np.abs(expected) if x64 else 0.501 * ulp
+    assert (np.abs(ours.astype(float) - expected) <= bound + peak).all(), trace.call
+
+
+def test_fractional_epochs_are_recorded():
+    traces = shipped()["CosineAnnealingWarmRestarts"]
+
+    assert sum(trace.counts.dtype == np.float64 for trace in traces) == 3
+
+
+@pytest.mark.parametrize("trace", PLATEAUS[::5])
+def test_plateau_matches_torch_in_a_scan(trace: Trace):
+    plateau = trace.build()
+
+    def step(state, metric):
+        state = plateau.update(state, value=metric)
+        return state, plateau(state)
+
+    metrics = jnp.asarray(trace.stream(), jnp.result_type(float))
+    _, rates = jax.jit(lambda metrics: jax.lax.scan(step, plateau.init(), metrics))(metrics)
+    expected = trace.lr[trace.counts > 0]
+    np.testing.assert_allclose(
+        np.asarray(rates)[trace.counts[trace.counts > 0] - 1], expected, rtol=6e-8
+    )
+
+
+def test_all_sixteen_are_recorded():
+    public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
+
+    assert set(shipped()) == public | {"TwoClocks"}
+    assert len(public) == 16
+
+
+def test_a_wrong_schedule_is_told_apart():
+    trace = shipped()["StepLR"][0]
+
+    assert not compare(js.StepLR(0.1, step_size=4), trace).ok
+    assert not compare(js.ExponentialLR(0.1, gamma=1.0 + 1e-7), shipped()["ConstantLR"][0]).ok
+
+
+def test_the_error_is_measured_in_ulps():
+    off = 0.1 * (1 + 2.0**-22)
+    trace = Trace("2.13.0", "call", "SGD", np.arange(1), np.array([off]))
+
+    with jax.enable_x64(False):
+        comparison = compare(js.ExponentialLR(0.1, 1.0), trace)
+
+    assert comparison.worst_ulp == pytest.approx(0.1 * 2.0**-22 / 2.0**-27, rel=0.5)
+    assert "differs from PyTorch" in str(comparison)
+    assert "in float32, worst 3 ULP at step 0 " in str(comparison)
+
+
+def test_in_float64_the_error_is_relative():
+    torch = np.array([0.1 * (1 + 2.0**-42), 0.1, 1e-9 * (1 + 4e-13)])
+    trace = Trace("2.13.0", "call", "SGD", np.arange(3), torch)
+
+    with jax.enable_x64(True):
+        comparison = compare(js.MultiStepLR(0.1, [2], gamma=1e-8), trace)
+
+    assert comparison.ok
+    assert comparison.worst == comparison.worst_relative
+    assert comparison.worst == pytest.approx(2.0**-42, rel=0.05)
+    assert comparison.worst_count == 0
+    assert "worst 2.3e-13 relative at step 0 (lr 0.1, PyTorch 0.1000" in str(comparison)
+    assert "ULP" not in str(comparison)
+
+
+@pytest.mark.parametrize("torch, ok, worst", [
+    ([0.1, 0.0], False, np.inf), ([0.0, 0.0], False, np.inf), ([0.1, 0.1], True, 0.0)
+])  # fmt: skip
+def test_the_relative_error_of_a_rate_of_0(torch, ok, worst):
+    trace = Trace("2.13.0", "call", "SGD", np.arange(2), np.array(torch))
+
+    with jax.enable_x64(True):
+        comparison = compare(js.ConstantLR(0.1, 1.0), trace)
+
+    assert (comparison.ok, comparison.worst) == (ok, worst)
+    with jax.enable_x64(True):
+        zero = compare(
+            js.ConstantLR(0.0), Trace("2.13.0", "call", "SGD", np.arange(2), np.zeros(2))
+        )
+    assert zero.ok and zero.worst == 0.0 and "worst 0 relative" in str(zero)
+
+
+def test_the_whole_package_is_two_megabytes_at_most():
+    from jaxsched._traces.trace import SHIPPED
+
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 2_000_000
