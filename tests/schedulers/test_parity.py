@@ -153,6 +153,19 @@ def test_the_relative_error_of_a_rate_of_0(torch, ok, worst):
     assert zero.ok and zero.worst == 0.0 and "worst 0 relative" in str(zero)
 
 
+def test_a_trace_prints_as_one_line():
+    def trace(call, steps, *groups):
+        return Trace("2.13.0", call, "SGD", np.arange(steps), np.ones((steps, *groups)))
+
+    step = "StepLR(optimizer, step_size=30)"
+    assert repr(trace(step, 100)) == f"Trace({step}, 100 counts, PyTorch 2.13.0)"
+    assert repr(trace(step, 1)) == f"Trace({step}, 1 count, PyTorch 2.13.0)"
+    assert repr(trace(step, 2000, 3)) == f"Trace({step}, 2,000 counts, 3 groups, PyTorch 2.13.0)"
+    assert repr(trace("A(\n  1\n)", 2)) == "Trace(A( 1 ), 2 counts, PyTorch 2.13.0)"
+    for traces in shipped().values():
+        assert all(len(repr(t)) < 160 and "\n" not in repr(t) for t in traces)
+
+
 def test_the_whole_package_is_two_megabytes_at_most():
     from jaxsched._traces.trace import SHIPPED
 
