@@ -14,7 +14,7 @@ Ten ways in:
 - `to_torch(schedule, optimizer)`: and back
 - `ParamGroups`: one schedule for each parameter group
 - `current_lr(opt_state)`, `fast_forward(opt_state, count)`: the rate now; resume at a count
-- `Schedule`: the base class, for a curve of your own
+- `Schedule`, `static`: the base class, for a curve of your own
 - `stack(schedules)`, `tabulate(schedule, num_steps)`: a sweep as one schedule; a lookup table
 - `record(scheduler, num_steps)`, `Trace`, `compare`, `jaxsched.testing`: proof
 
@@ -27,6 +27,7 @@ from ._combine.product import Product
 from ._combine.stack import stack
 from ._combine.tabulate import tabulate
 from ._core.schedule import Schedule
+from ._core.value import static
 from ._optax import current_lr, fast_forward
 from ._schedulers.chained_scheduler import ChainedScheduler
 from ._schedulers.constant_lr import ConstantLR
@@ -84,6 +85,7 @@ __all__ = [  # noqa: RUF022
     "stack",
     "tabulate",
     "Schedule",
+    "static",
     # Optax
     "current_lr",
     "fast_forward",

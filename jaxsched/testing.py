@@ -129,7 +129,7 @@ def _optimizer(schedule: Any, lr: float | None) -> Any:
 def _initial_rate(schedule: Any) -> float:
     if isinstance(schedule, Mapped):
         return _initial_rate(schedule.schedule)
-    carried = schedule.carried() if isinstance(schedule, Schedule) else None
+    carried = schedule._carried() if isinstance(schedule, Schedule) else None
     lr = carried[0] if carried else getattr(schedule, "lr", 1.0)
     return 1.0 if isinstance(lr, Schedule) or np.ndim(lr) else float(np.asarray(lr))
 

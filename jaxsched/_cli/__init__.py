@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how all of them end.
+"""The `jaxsched` command: sub-commands and exit codes.
 
 Exit status 0: done (and all traces match); 1: some differ; 2: it cannot be done, with one message
 on stderr; 130: interrupted; 141: nobody reads the output any more. A command is a module with

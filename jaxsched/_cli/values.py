@@ -41,7 +41,7 @@ def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool)
 
 def last_count(schedule: Any) -> float:
     """The last step that a schedule has."""
-    ends = [g.last_count() for g in groups_of(schedule) if isinstance(g, Schedule)]
+    ends = [g._last_count() for g in groups_of(schedule) if isinstance(g, Schedule)]
     return min((end for end in ends if end is not None), default=np.inf)
 
 
@@ -50,7 +50,7 @@ def within(schedule: Any, steps: int) -> Any:
     if isinstance(schedule, ParamGroups):
         return ParamGroups([within(group, steps) for group in schedule])
     if isinstance(schedule, Mapped):
-        inner = int(schedule.count_map(steps - 1)) + 1
+        inner = int(schedule._count_map(steps - 1)) + 1
         return evolve(schedule, schedule=within(schedule.schedule, inner))
     if isinstance(schedule, ReduceLROnPlateau) and isinstance(schedule.lr, Schedule):
         return evolve(schedule, lr=within(schedule.lr, steps))
@@ -66,7 +66,7 @@ def within(schedule: Any, steps: int) -> Any:
 def check_steps(schedule: Any, steps: int) -> None:
     """Refuses so many steps of a schedule that takes them one by one."""
     long = steps > MOST_TABULATED and isinstance(schedule, Schedule)
-    if long and by_steps in schedule.plan()[0]:
+    if long and by_steps in schedule._plan()[0]:
         raise ValueError(
             f"`{type(schedule).__name__}` has no closed form here, and is stepped from 0:"
             f" {MOST_TABULATED:,} steps at most"

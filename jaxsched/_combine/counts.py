@@ -26,8 +26,8 @@ class Mapped(Derived):
 
     schedule: Schedule
 
-    role = ""  # what the number is in the `CountMap`
-    smallest = 0  # what it may be
+    _role = ""  # what the number is in the `CountMap`
+    _smallest = 0  # what it may be
 
     def __post_init__(self):
         name, number = self._number()
@@ -38,51 +38,51 @@ class Mapped(Derived):
         name = dataclasses.fields(self)[-1].name
         return name, getattr(self, name)
 
-    def validate(self):
+    def _validate(self):
         if not isinstance(self.schedule, Schedule):
             rule = "a schedule of the step count (a plateau has `held` and `averaged` for epochs)"
-            self.reject("schedule", rule, TypeError)
+            self._reject("schedule", rule, TypeError)
         name, number = self._number()
-        rule = "a positive int" if self.smallest else "an int from 0 up"
+        rule = "a positive int" if self._smallest else "an int from 0 up"
         if type(number) is bool:
-            self.reject(name, rule)
-        self.require(
-            name, lambda n: isinstance(n, int | np.integer) and self.smallest <= n < 2**63, rule
+            self._reject(name, rule)
+        self._require(
+            name, lambda n: isinstance(n, int | np.integer) and self._smallest <= n < 2**63, rule
         )
 
     @property
-    def count_map(self) -> CountMap:
+    def _count_map(self) -> CountMap:
         """How the count of `schedule` follows from this one's."""
-        return CountMap(**{self.role: self._number()[1]})
+        return CountMap(**{self._role: self._number()[1]})
 
-    def plan(self):
-        plan, stand_in = self.schedule.plan()
+    def _plan(self):
+        plan, stand_in = self.schedule._plan()
         if stand_in is self.schedule:
             return plan, self
         return plan, evolve(self, schedule=stand_in)
 
-    def rate(self, count, plan):
-        return self.schedule.rate(self.count_map(count), plan)
+    def _rate(self, count, plan):
+        return self.schedule._rate(self._count_map(count), plan)
 
-    def carried(self):
-        return self.schedule.carried()
+    def _carried(self):
+        return self.schedule._carried()
 
-    def nested(self):
+    def _nested(self):
         return (self.schedule,)
 
-    def live(self, group, horizon):
-        return protocol.Paced(self.schedule, self.count_map, group, horizon)
+    def _live(self, group, horizon):
+        return protocol.Paced(self.schedule, self._count_map, group, horizon)
 
-    def last_count(self):
-        last = self.schedule.last_count()
-        return None if last is None else self.count_map.first(last + 1) - 1
+    def _last_count(self):
+        last = self.schedule._last_count()
+        return None if last is None else self._count_map.first(last + 1) - 1
 
-    def undefined_from(self):
-        hole = self.schedule.undefined_from()
-        return None if hole is None else int(self.count_map.first(hole))
+    def _undefined_from(self):
+        hole = self.schedule._undefined_from()
+        return None if hole is None else int(self._count_map.first(hole))
 
-    def past_end(self, count):
-        return self.schedule.past_end(int(self.count_map(count)))
+    def _past_end(self, count):
+        return self.schedule._past_end(int(self._count_map(count)))
 
     @property
     def momentum(self):
@@ -98,7 +98,7 @@ class PerEpoch(Mapped):
 
     steps_per_epoch: Int = static(when=_is_int)
 
-    role, smallest = "every", 1
+    _role, _smallest = "every", 1
 
 
 class PerUpdate(Mapped):
@@ -106,7 +106,7 @@ class PerUpdate(Mapped):
 
     steps_per_update: Int = static(when=_is_int)
 
-    role, smallest = "times", 1
+    _role, _smallest = "times", 1
 
 
 class Delay(Mapped):
@@ -114,7 +114,7 @@ class Delay(Mapped):
 
     num_steps: Int = static(when=_is_int)
 
-    role = "wait"
+    _role = "wait"
 
 
 class Skip(Mapped):
@@ -122,7 +122,7 @@ class Skip(Mapped):
 
     num_steps: Int = static(when=_is_int)
 
-    role = "ahead"
+    _role = "ahead"
 
 
 def per_epoch(schedule: Any, steps_per_epoch: int) -> Any:

@@ -39,15 +39,15 @@ class ParamGroups(Value):
 
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):
-            self.reject("schedules", "a list of schedules", TypeError)
+            self._reject("schedules", "a list of schedules", TypeError)
         super().__post_init__()
 
-    def validate(self):
+    def _validate(self):
         if not self.schedules:
-            self.reject("schedules", "at least one schedule")
+            self._reject("schedules", "at least one schedule")
         for schedule in self.schedules:
             if not isinstance(schedule, Schedule | ReduceLROnPlateau):
-                self.reject("schedules", "schedules", TypeError)
+                self._reject("schedules", "schedules", TypeError)
 
     def rates(self, count: Any) -> jax.Array:
         """The groups' rates at `count`, along a last axis.

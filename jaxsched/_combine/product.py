@@ -49,12 +49,12 @@ class Product(Derived):
 
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):
-            self.reject("schedules", "a list of schedules and numbers", TypeError)
+            self._reject("schedules", "a list of schedules and numbers", TypeError)
         super().__post_init__()
 
-    def validate(self):
+    def _validate(self):
         if not self.schedules:
-            self.reject("schedules", "at least one schedule")
+            self._reject("schedules", "at least one schedule")
         for factor in self.schedules:
             if isinstance(factor, Schedule):
                 continue
@@ -71,35 +71,35 @@ class Product(Derived):
     def _parts(self) -> list[Schedule]:
         return [factor for factor in self.schedules if isinstance(factor, Schedule)]
 
-    def plan(self):
+    def _plan(self):
         planned = [
-            factor.plan() if isinstance(factor, Schedule) else (None, factor)
+            factor._plan() if isinstance(factor, Schedule) else (None, factor)
             for factor in self.schedules
         ]
         plans, stand_ins = zip(*planned, strict=True)
         replaced = any(map(operator.is_not, stand_ins, self.schedules))
         return plans, evolve(self, schedules=stand_ins) if replaced else self
 
-    def rate(self, count, plan):
+    def _rate(self, count, plan):
         rates = [
-            factor.rate(count, own) if isinstance(factor, Schedule) else factor
+            factor._rate(count, own) if isinstance(factor, Schedule) else factor
             for factor, own in zip(self.schedules, plan, strict=True)
         ]
         return functools.reduce(operator.mul, rates)
 
-    def within(self, horizon):
-        parts = [x.within(horizon) if isinstance(x, Schedule) else x for x in self.schedules]
+    def _within(self, horizon):
+        parts = [x._within(horizon) if isinstance(x, Schedule) else x for x in self.schedules]
         return evolve(self, schedules=tuple(parts))
 
-    def last_count(self):
-        lasts = [last for part in self._parts() if (last := part.last_count()) is not None]
+    def _last_count(self):
+        lasts = [last for part in self._parts() if (last := part._last_count()) is not None]
         return functools.reduce(xp.minimum, lasts) if lasts else None
 
-    def undefined_from(self):
-        holes = [hole for part in self._parts() if (hole := part.undefined_from()) is not None]
+    def _undefined_from(self):
+        holes = [hole for part in self._parts() if (hole := part._undefined_from()) is not None]
         return min(holes, default=None)
 
-    def momentum_part(self):
+    def _momentum_part(self):
         momenta = self._momenta()
         return momenta[0] if len(momenta) == 1 else None
 

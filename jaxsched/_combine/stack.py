@@ -31,16 +31,16 @@ class Stack(Schedule):
 
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):
-            self.reject("schedules", "a list of schedules", TypeError)
+            self._reject("schedules", "a list of schedules", TypeError)
         object.__setattr__(self, "schedules", _Schedules(self.schedules))
         numbers = np.arange(len(self.schedules)) if self.numbers is None else self.numbers
         if not isinstance(numbers, jax.Array):
             object.__setattr__(self, "numbers", np.asarray(numbers, np.int32))
         super().__post_init__()
 
-    def validate(self):
+    def _validate(self):
         if not self.schedules:
-            self.reject("schedules", "at least one schedule")
+            self._reject("schedules", "at least one schedule")
         for index, schedule in enumerate(self.schedules):
             if not isinstance(schedule, Schedule) or isinstance(schedule, Stack):
                 raise TypeError(
@@ -53,9 +53,9 @@ class Stack(Schedule):
                     f" {schedule!r} at index {index}: traced ones go through `jax.vmap` themselves."
                 )
         if not all(0 <= number < len(self.schedules) for number in concrete(self.numbers)):
-            self.reject("numbers", f"from 0 to {len(self.schedules) - 1}")
+            self._reject("numbers", f"from 0 to {len(self.schedules) - 1}")
 
-    def curve(self, t):
+    def _curve(self, t):
         rate = None
         for family in self.schedules.families:
             inside = xp.take(family.members, self.numbers)
@@ -63,7 +63,7 @@ class Stack(Schedule):
             leaves = [xp.take(column, slot) for column in family.leaves]
             member = jax.tree.unflatten(family.treedef, leaves)
             # A rate that is not asked for must not cost the steps up to it.
-            value = member.rate(xp.where(inside, t, 0), family.plan)
+            value = member._rate(xp.where(inside, t, 0), family.plan)
             rate = value if rate is None else xp.where(inside, value, rate)
         return rate
 
@@ -116,12 +116,12 @@ class _Schedules(tuple):
 
 def _form(schedule: Schedule) -> tuple[Schedule, tuple]:
     """What to evaluate for a schedule, and how."""
-    plan, stand_in = schedule.plan()
+    plan, stand_in = schedule._plan()
     if isinstance(stand_in, SequentialLR) and by_steps not in plan:
         nested = any(isinstance(x, ChainedScheduler | SequentialLR) for x in stand_in.schedulers)
         if not nested:  # As numbers, milestones may differ within a family.
             stand_in = evolve(stand_in, milestones=np.asarray(stand_in.milestones))
-            plan, _ = stand_in.plan()
+            plan, _ = stand_in._plan()
     return stand_in, plan
 
 

@@ -13,7 +13,7 @@ def float_type():
 
 
 def own(array: np.ndarray) -> np.ndarray:
-    """A view that no one else has, in a type that JAX has too.
+    """A fresh view, in a type that JAX has too.
 
     jax 0.10 knows NumPy arrays by identity, and one that was a constant of a jitted function
     outside of x64 it still takes for 32 bits wide inside.

@@ -1,4 +1,4 @@
-"""Calls as people write them: what is wrong with one, in a sentence that says what to write."""
+"""Checks of constructor calls: a wrong one is told what to write instead."""
 
 import dataclasses
 import difflib

@@ -23,20 +23,20 @@ def choose(phase):
     parts = phase.parts
     if not parts:
         return held
-    if phase.mixed and any(part.overwrites for part in parts):
-        others = [part for part in parts if not part.overwrites]
-        alone = len(others) == len(parts) - 1 and all(part.multiplies for part in others)
+    if phase.mixed and any(part._overwrites for part in parts):
+        others = [part for part in parts if not part._overwrites]
+        alone = len(others) == len(parts) - 1 and all(part._multiplies for part in others)
         return overwritten_at_times if alone else by_steps
-    if any(part.overwrites for part in parts):
+    if any(part._overwrites for part in parts):
         natural = len(parts) == 1 and phase.moves[-1].schedule is parts[0] and not phase.at_zero
         return curve if natural else overwritten
-    if any(part.replayed for part in parts):
+    if any(part._replayed for part in parts):
         return by_steps
-    if len(parts) == 1 and parts[0].whole_curve and _begins_anew(phase):
+    if len(parts) == 1 and parts[0]._whole_curve and _begins_anew(phase):
         return whole_curve
-    if len(parts) == 1 or all(part.multiplies for part in parts):
+    if len(parts) == 1 or all(part._multiplies for part in parts):
         return composed
-    others = [part for part in parts if not part.multiplies]
+    others = [part for part in parts if not part._multiplies]
     if len(others) == 1 and is_zero(getattr(others[0], "eta_min", None)):
         return wave
     return by_steps
@@ -51,7 +51,7 @@ def _begins_anew(phase) -> bool:
         if last.schedule is not part or clocks[0].reading != 0:
             return False
         found = before[-1].value if before and before[-1].kind == "set" else None
-        if last.kind != "restart" and not (last.kind == "start" and found is part.base):
+        if last.kind != "restart" and not (last.kind == "start" and found is part._base):
             return False
     return True
 
@@ -63,12 +63,12 @@ def held(parts, clocks, rate, n):
 
 def curve(parts, clocks, rate, n):
     """One schedule that overwrites, and shows its curve from the start."""
-    return parts[0].curve(clocks[0].at(n))
+    return parts[0]._curve(clocks[0].at(n))
 
 
 def whole_curve(parts, clocks, rate, n):
     """One schedule that goes its whole way from its initial rate on."""
-    return parts[0].whole_curve(n)
+    return parts[0]._whole_curve(n)
 
 
 def composed(parts, clocks, rate, n):
@@ -88,7 +88,7 @@ def composed(parts, clocks, rate, n):
 
 
 def _since_start(part, clock, n) -> Affine:
-    return part.steps(clock.reading, clock.at(n))
+    return part._steps(clock.reading, clock.at(n))
 
 
 def kind_of(tree) -> tuple:
@@ -105,9 +105,9 @@ def _product(members, n):
 
 
 def overwritten(parts, clocks, rate, n):
-    """A chain in which the last part that overwrites leaves only its own step's successors."""
-    last = max(i for i, part in enumerate(parts) if part.overwrites)
-    value = parts[last].curve(clocks[last].at(n))
+    """A chain in which only the last overwriting part and those after it matter."""
+    last = max(i for i, part in enumerate(parts) if part._overwrites)
+    value = parts[last]._curve(clocks[last].at(n))
     for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):
         value = part._step(clock.at(n))(value)
     return xp.where(n == 0, rate, value)
@@ -115,16 +115,16 @@ def overwritten(parts, clocks, rate, n):
 
 def overwritten_at_times(parts, clocks, rate, n):
     """Parts that step at different counts: one overwrites, and all others multiply."""
-    [index] = [i for i, part in enumerate(parts) if part.overwrites]
+    [index] = [i for i, part in enumerate(parts) if part._overwrites]
     now = clocks[index].at(n)
     stepped = now > clocks[index].reading
     begin = xp.where(stepped, clocks[index].when(now), 0)  # the count of its last step
-    value = xp.where(stepped, parts[index].curve(now), rate)
+    value = xp.where(stepped, parts[index]._curve(now), rate)
     for i, (part, clock) in enumerate(zip(parts, clocks, strict=True)):
         if i != index:
             # Those behind it in the chain multiply what it wrote at that very count.
             first = begin if i < index else xp.maximum(begin - 1, 0)
-            value = part.scale(clock.at(first), clock.at(n)) * value
+            value = part._scale(clock.at(first), clock.at(n)) * value
     return value
 
 
@@ -134,18 +134,18 @@ def wave(parts, clocks, rate, n):
     At a trough the rate is 0 whatever came before, and the cosine's next step adds the first
     piece of a new wave, which only the parts behind it in the chain multiply at that step.
     """
-    [index] = [i for i, part in enumerate(parts) if not part.multiplies]
+    [index] = [i for i, part in enumerate(parts) if not part._multiplies]
     cosine, clock = parts[index], clocks[index]
-    trough = cosine.last_trough(clock.at(n))
+    trough = cosine._last_trough(clock.at(n))
     begin = xp.where(trough >= clock.reading, clock.when(trough + 1) - 1, 0)
-    shrink, rise = cosine.steps(clock.at(begin), clock.at(n))
+    shrink, rise = cosine._steps(clock.at(begin), clock.at(n))
     before = after = 1.0
     for i, (part, own) in enumerate(zip(parts, clocks, strict=True)):
         if i < index:
-            before = before * part.scale(own.at(xp.minimum(begin + 1, n)), own.at(n))
-            shrink = shrink * part.scale(own.at(begin), own.at(n))
+            before = before * part._scale(own.at(xp.minimum(begin + 1, n)), own.at(n))
+            shrink = shrink * part._scale(own.at(begin), own.at(n))
         elif i > index:
-            after = after * part.scale(own.at(begin), own.at(n))
+            after = after * part._scale(own.at(begin), own.at(n))
     return xp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after
 
 
@@ -164,4 +164,4 @@ def by_steps(parts, clocks, rate, n):
 
 def change_at(part, clock, n) -> Affine:
     """What a part does at the `n`th count of a phase."""
-    return part.between(clock.at(n - 1), clock.at(n)) if clock.maps else part._step(clock.at(n))
+    return part._between(clock.at(n - 1), clock.at(n)) if clock.maps else part._step(clock.at(n))

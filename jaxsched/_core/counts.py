@@ -21,7 +21,7 @@ def checked(schedule, count, last_count: int | None):
     if not isinstance(count, jax.Array):
         count = _array_of(name, count)
     fractional = jnp.issubdtype(count.dtype, jnp.floating)
-    if not (fractional and schedule.fractional) and not jnp.issubdtype(count.dtype, jnp.integer):
+    if not (fractional and schedule._fractional) and not jnp.issubdtype(count.dtype, jnp.integer):
         raise _no_count(name, count)
     if traced:
         count = _from_zero(settled(count))
@@ -55,7 +55,7 @@ def _checked_values(schedule, name: str, count, last_count):
         raise _too_large(name, largest)
     if known(last_count) and largest > last_count:
         with lenient():
-            raise ValueError(schedule.past_end(int(largest)))
+            raise ValueError(schedule._past_end(int(largest)))
     return _from_zero(count) if values.min() < 0 else count
 
 

@@ -90,8 +90,8 @@ class _Prepared(NamedTuple):
 def _prepare(schedule) -> _Prepared:
     require_scalars(schedule)
     with lenient():
-        last_count = _looked_at(schedule.last_count())
-        plan, stand_in = schedule.plan()
+        last_count = _looked_at(schedule._last_count())
+        plan, stand_in = schedule._plan()
     leaves, treedef = jax.tree.flatten(stand_in)
     if all(map(known, leaves)) or stand_in is not schedule:
         exact: list[np.ndarray] = [np.array(x, wide(x)) for x in leaves]
@@ -102,7 +102,7 @@ def _prepare(schedule) -> _Prepared:
         constants = {
             dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
         }
-        hole = stand_in.undefined_from()
+        hole = stand_in._undefined_from()
         prepared = _Prepared(static, exact, [], last_count, rounded, constants, hole)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
@@ -115,15 +115,13 @@ def _prepare(schedule) -> _Prepared:
 
 def require_scalars(schedule) -> None:
     """Raises a ValueError for a schedule that is still a batch."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(schedule):
-        name = next((key.name for key in reversed(path) if hasattr(key, "name")), None)
-        rows = name in ("milestones", "rates", "momenta")
-        if jnp.ndim(leaf) > rows:
-            raise ValueError(
-                f"`{type(schedule).__name__}({name}=...)` must be a {'list' if rows else 'scalar'}"
-                f" when the schedule is called, got shape {jnp.shape(leaf)}: call a batched"
-                " schedule under `jax.vmap`."
-            )
+    if batched := schedule._batched_field():
+        name, rank, shape = batched
+        raise ValueError(
+            f"`{type(schedule).__name__}({name}=...)` must be a {'list' if rank else 'scalar'}"
+            f" when the schedule is called, got shape {shape}: call a batched schedule under"
+            " `jax.vmap`."
+        )
 
 
 def _refuse_undefined(schedule, count, hole: int) -> None:
@@ -138,7 +136,7 @@ def _refuse_undefined(schedule, count, hole: int) -> None:
 
 
 def _looked_at(number):
-    """An array of one number that is there to be looked at, as an int."""
+    """A concrete array of one number as an int; all else as it is."""
     array = isinstance(number, jax.Array) and not isinstance(number, jax.core.Tracer)
     return int(number) if array and number.is_fully_addressable and not number.ndim else number
 
@@ -155,7 +153,7 @@ def _run(static: _Static, leaves, count):
     def rate(*arguments):
         *leaves, count = arguments
         schedule = jax.tree.unflatten(static.treedef, leaves)
-        return jnp.asarray(schedule.rate(count, static.plan), np.float64)
+        return jnp.asarray(schedule._rate(count, static.plan), np.float64)
 
     for index in static.wrt:
         rate = jax.jacfwd(rate, index)

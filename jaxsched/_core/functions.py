@@ -24,18 +24,18 @@ def tabulated_within(schedule, horizon: int | None):
 def check_total_steps(schedule) -> None:
     number = schedule.total_steps
     if number is not None and not (type(number) is int and 0 < number < 2**31):
-        schedule.reject("total_steps", "a positive int or None (below 2**31)")
+        schedule._reject("total_steps", "a positive int or None (below 2**31)")
 
 
 def check_function(schedule, name: str) -> None:
     """Raises unless field `name` is one function that JAX can be asked to trace."""
     function = getattr(schedule, name)
     if isinstance(function, list | tuple):
-        schedule.reject(name, "one function (ParamGroups takes a schedule per group)", TypeError)
+        schedule._reject(name, "one function (ParamGroups takes a schedule per group)", TypeError)
     if not callable(function):
-        schedule.reject(name, "a function of the step", TypeError)
+        schedule._reject(name, "a function of the step", TypeError)
     if not _takes_a_step(function):
-        schedule.reject(name, "a function of the step alone", TypeError)
+        schedule._reject(name, "a function of the step alone", TypeError)
     if _holds_tracer(function):
         raise TypeError(
             f"`{type(schedule).__name__}({name}=...)` closes over a traced value. Make it a field"
@@ -89,7 +89,7 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
     if schedule.total_steps is not None:
         begun = schedule.last_epoch + 1
         table = tabulated(function, first, horizon or begun + schedule.total_steps)
-        needed = table[max(first, begun) - first + (not schedule.overwrites) :]
+        needed = table[max(first, begun) - first + (not schedule._overwrites) :]
         if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():
             raise ValueError(
                 f"`{type(schedule).__name__}({name}=...)` must be a number at every step of the"

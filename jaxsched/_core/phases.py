@@ -54,8 +54,8 @@ def _effect(kind, schedule, clock, value) -> Affine:
     if kind == "set":
         return Affine(0, value)
     if kind == "advance":
-        return schedule.between(clock - value, clock)
-    return getattr(schedule, kind)(clock)
+        return schedule._between(clock - value, clock)
+    return getattr(schedule, f"_{kind}")(clock)
 
 
 def _pick(phases, plan, entries, count):
@@ -127,7 +127,7 @@ def _gather(phases, entries, members, index):
 
 def _varied(parts, count):
     """The parts, their numbers as ones that vary with the count where they divide by them."""
-    return [with_count(part, count) if part.plain_division else part for part in parts]
+    return [with_count(part, count) if part._plain_division else part for part in parts]
 
 
 def momenta(phases):
@@ -136,7 +136,7 @@ def momenta(phases):
 
 
 def _momenta(phase):
-    parts = [part.momentum_part() for part in phase.parts]
+    parts = [part._momentum_part() for part in phase.parts]
 
     def kept(values):
         pairs = zip(parts, values, strict=True)
@@ -152,7 +152,7 @@ def _momenta(phase):
 
 
 def _momentum_moves(moves):
-    parts = [(move, move.schedule and move.schedule.momentum_part()) for move in moves]
+    parts = [(move, move.schedule and move.schedule._momentum_part()) for move in moves]
     return [move._replace(schedule=part) for move, part in parts if part is not None]
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's protocol, played through with the rate left out.
+"""Symbolic run of PyTorch's scheduler protocol: which scheduler steps when.
 
 In PyTorch schedulers share an optimizer: building one writes into its parameter group, a
 SequentialLR takes back its parts' first steps, resets the rate and starts one of them anew, and
@@ -86,9 +86,9 @@ class Part:
     next_milestone = None
 
     def __init__(self, schedule, group: Group):
-        self.group, self.clock = group, schedule.last_epoch
-        self.schedule, shown = schedule.attach(group)
-        self.clock = self.schedule.first_clock(self.clock)
+        self.group, self.clock = group, getattr(schedule, "last_epoch", -1)
+        self.schedule, shown = schedule._attach(group)
+        self.clock = self.schedule._first_clock(self.clock)
         self._move("start", shown)
 
     def _move(self, kind, schedule=None):
@@ -103,20 +103,20 @@ class Part:
         return evolve(self.schedule, **levels)
 
     def initial_step(self):
-        self.clock = self.schedule.first_clock(self.clock)
+        self.clock = self.schedule._first_clock(self.clock)
         self._move("start")
 
     def step(self):
         self.clock += 1
-        self._move("_step")
+        self._move("step")
 
     def restart(self):
-        if not self.schedule.own_clock:
+        if not self.schedule._own_clock:
             self.clock = 0
         self._move("restart")
 
     def rewind(self):
-        if not self.schedule.own_clock:
+        if not self.schedule._own_clock:
             self.clock -= 1
 
     def skip(self, count: int):
@@ -138,7 +138,7 @@ class Chain:
 
     def __init__(self, schedules, group: Group, horizon):
         self.schedules, self.group, self.horizon = schedules, group, horizon
-        self.parts = [schedule.live(group, horizon) for schedule in schedules]
+        self.parts = [schedule._live(group, horizon) for schedule in schedules]
 
     def step(self):
         for part in self.parts:
@@ -224,7 +224,7 @@ class Paced:
 
     def _build(self):
         self.clock = 0
-        self.inner = self.schedule.live(self.group, self.horizon)
+        self.inner = self.schedule._live(self.group, self.horizon)
         self.inner.advance(self.count_map(0))
 
     def step(self):
@@ -282,11 +282,11 @@ def _phase(start, tape: list[Move], live) -> Phase:
 def play(schedule) -> list[Phase]:
     """The phases of `schedule`, in order."""
     tape: list[Move] = []
-    lr, initial_lr = schedule.carried() or (None, None)
+    lr, initial_lr = schedule._carried() or (None, None)
     group = Group(lr, initial_lr, tape)
-    if getattr(schedule, "swept", False):
+    if getattr(schedule, "_swept", False):
         return _play_swept(schedule, group)
-    live, count, phases = schedule.live(group, schedule.horizon()), 0, []
+    live, count, phases = schedule._live(group, schedule._horizon()), 0, []
     while True:
         phases.append(_phase(count, tape, live))
         tape.clear()
@@ -303,8 +303,8 @@ def _to_milestone(live) -> None:
 
 def parts_at(schedule, count: int) -> list[Part]:
     """The single schedulers of `schedule` as they stand at `count`, in the order of building."""
-    lr, initial_lr = schedule.carried() or (None, None)
-    live = schedule.live(Group(lr, initial_lr, []), None)
+    lr, initial_lr = schedule._carried() or (None, None)
+    live = schedule._live(Group(lr, initial_lr, []), None)
     while live.next_milestone is not None and live.next_milestone <= count:
         count -= live.next_milestone
         _to_milestone(live)
@@ -327,7 +327,7 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
     makes its part the one that the sequence starts with.
     """
     tape, phases = group.tape, []
-    lives = [part.live(group, schedule.horizon()) for part in schedule.schedulers]
+    lives = [part._live(group, schedule._horizon()) for part in schedule.schedulers]
     built = list(tape)
     for index, live in enumerate(lives):
         live.rewind()
@@ -349,14 +349,14 @@ def last_count(schedule) -> Any:
     """The last count before PyTorch would raise: some part ends there (`last_clock`)."""
     phases = play(schedule)
     if len(phases) == 1 and len(phases[0].parts) == 1:
-        last = phases[0].parts[0].last_clock  # traced, it is still a bound for checkify
+        last = phases[0].parts[0]._last_clock  # traced, it is still a bound for checkify
         return None if last is None else phases[0].clocks_by_count[0].when(last + 1) - 1
     ends = [phase.start for phase in phases[1:]]
     for phase, end in zip(phases, [*ends, None], strict=True):
         lasts = [
-            phase.start + clock.when(part.last_clock + 1) - 1
+            phase.start + clock.when(part._last_clock + 1) - 1
             for part, clock in zip(phase.parts, phase.clocks_by_count, strict=True)
-            if known(part.last_clock)
+            if known(part._last_clock)
         ]
         cut_short = end is None or (known(end) and min(lasts, default=end) < end - 1)
         if lasts and known(phase.start) and cut_short:

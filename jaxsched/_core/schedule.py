@@ -31,7 +31,7 @@ from .affine import Affine
 from .closed_forms import by_steps, choose
 from .evaluate import evaluate
 from .phases import rate_at, replay
-from .value import Float, Number, Value, evolve, known
+from .value import Float, Number, Value, evolve, is_ours, known
 
 
 class Schedule(Value):
@@ -60,30 +60,33 @@ class Schedule(Value):
 
     `curve(t)` gets one step, an int or a traced int64 scalar, and runs in float64 whatever the
     caller's precision; Python control flow must not depend on it.
+
+    A field may hold a number, an array (annotated as one), a schedule, or a tuple of these; they
+    are traced, so that gradients reach them. Fields annotated as `str`, `bool`, `Callable`,
+    `Literal` or an enum are structure, and so is what `jaxsched.static()` marks.
     """
 
     # Facts about a class that others ask for.
-    overwrites = True  # each step replaces the rate: a = 0
-    multiplies = False  # each step is a factor: b = 0
-    replayed = False  # there is no closed form for many steps at once
-    fractional: ClassVar[Any] = False  # a fractional count means something
-    own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
-    last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
-    resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
-    whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `steps`
-    plain_division: ClassVar[Any] = False  # its formulas know nothing of `_numbers.over`
-    last_epoch = -1
+    _overwrites = True  # each step replaces the rate: a = 0
+    _multiplies = False  # each step is a factor: b = 0
+    _replayed = False  # there is no closed form for many steps at once
+    _fractional: ClassVar[Any] = False  # a fractional count means something
+    _own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
+    _last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
+    _resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
+    _whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `_steps`
+    _plain_division: ClassVar[Any] = False  # its formulas know nothing of `numerics.over`
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if not is_ours(cls):
-            cls.plain_division = vars(cls).get("plain_division", True)
+            cls._plain_division = vars(cls).get("_plain_division", True)
             if "curve" in vars(cls):
                 cls.curve = _traceable(vars(cls)["curve"])
-        if "steps" in vars(cls):
-            cls.whole_curve = vars(cls).get("whole_curve")
+        if "_steps" in vars(cls):
+            cls._whole_curve = vars(cls).get("_whole_curve")
         names = {field.name for field in dataclasses.fields(cls)}
-        hidden = (names & vars(Schedule).keys()) - {"last_epoch"}
+        hidden = names & vars(Schedule).keys()
         if hidden:
             raise TypeError(
                 f"`{cls.__name__}` must not have fields named {sorted(hidden)}: `Schedule` uses"
@@ -100,53 +103,56 @@ class Schedule(Value):
 
     # --- what a subclass states; all in float64, for one clock reading at a time ---
 
-    def curve(self, t):
-        """The rate at clock `t`, for a schedule that overwrites."""
-        raise NotImplementedError(f"`{type(self).__name__}` states no `curve(t)`.")
+    def _curve(self, t):
+        """The rate at clock `t`, for a schedule that overwrites: a user's own `curve`."""
+        own = getattr(self, "curve", None)
+        if own is None:
+            raise NotImplementedError(f"`{type(self).__name__}` states no `curve(t)`.")
+        return own(t)
 
-    def steps(self, s, t) -> Affine:
+    def _steps(self, s, t) -> Affine:
         """What the steps s + 1, ..., t do to the rate."""
-        return Affine(0, self.curve(t))
+        return Affine(0, self._curve(t))
 
     def _step(self, t) -> Affine:
         """What the one step to clock `t` does."""
-        return self.steps(t - 1, t)
+        return self._steps(t - 1, t)
 
-    def start(self, t) -> Affine:
+    def _start(self, t) -> Affine:
         """What construction does, which sets the clock to `t`: PyTorch's `_initial_step`."""
         return self._step(t)
 
-    def restart(self, t) -> Affine:
+    def _restart(self, t) -> Affine:
         """What reaching a milestone of SequentialLR does: PyTorch's `_update_lr(0)`."""
         return self._step(t)
 
-    def first_clock(self, t: int) -> int:
+    def _first_clock(self, t: int) -> int:
         """The clock after PyTorch's `_initial_step`, given the one before."""
         return t + 1
 
-    def between(self, s, t) -> Affine:
+    def _between(self, s, t) -> Affine:
         """What the steps s + 1, ..., t do at one count: nothing where there is none."""
-        change = self.steps(s, t)
+        change = self._steps(s, t)
         if not change.overwrites:
             return change
         none = t == s
         return Affine(xp.where(none, 1.0, 0.0), xp.where(none, 0.0, change.b))
 
-    def forbids(self, move: str, t: int) -> str | None:
+    def _forbids(self, move: str, t: int) -> str | None:
         """The argument that makes `move` at clock `t` a division by zero in PyTorch, if any."""
         return None
 
-    def horizon(self) -> int | None:
+    def _horizon(self) -> int | None:
         """The number of counts the user wants tabulated."""
         return None
 
-    def undefined_from(self) -> int | None:
+    def _undefined_from(self) -> int | None:
         """The first count whose rate is known to be no number."""
         return None
 
-    def warn_if_replayed(self) -> None:
+    def _warn_if_replayed(self) -> None:
         """Tells the user what a missing `total_steps` costs."""
-        if not _silent.get() and self.horizon() is None and by_steps in self.plan()[0]:
+        if not _silent.get() and self._horizon() is None and by_steps in self._plan()[0]:
             warn(
                 f"`{type(self).__name__}` has no closed form here and steps from 0 at every call."
                 " Give it `total_steps=N`, and its rates are computed once."
@@ -181,57 +187,57 @@ class Schedule(Value):
 
     # --- how it meets an optimizer's parameter group ---
 
-    def nested(self) -> "tuple[Schedule, ...]":
+    def _nested(self) -> "tuple[Schedule, ...]":
         """The schedules that it is made of."""
         return ()
 
-    def carried(self) -> tuple | None:
+    def _carried(self) -> tuple | None:
         """The group's (lr, initial_lr) before any scheduler was built, if it is known here."""
         return None
 
-    def momentum_part(self) -> "Schedule | None":
+    def _momentum_part(self) -> "Schedule | None":
         """The momentum that it sets with each rate, if it does."""
         return None
 
-    def attach(self, group: "protocol.Group") -> "tuple[Schedule, Schedule]":
+    def _attach(self, group: "protocol.Group") -> "tuple[Schedule, Schedule]":
         """Builds on `group`: this schedule from then on, and the one its first step shows."""
         group.set_default_initial_lr()
         return self, self
 
-    def within(self, horizon: int | None) -> "Schedule":
+    def _within(self, horizon: int | None) -> "Schedule":
         """This schedule, Python functions tabulated up to `horizon` if they are not yet."""
         return self
 
-    def live(self, group: "protocol.Group", horizon) -> "protocol.Part":
-        return protocol.Part(self.within(horizon), group)
+    def _live(self, group: "protocol.Group", horizon) -> "protocol.Part":
+        return protocol.Part(self._within(horizon), group)
 
     # --- evaluation ---
 
-    def plan(self) -> "tuple[tuple, Schedule]":
+    def _plan(self) -> "tuple[tuple, Schedule]":
         """How to evaluate each phase, and on what: chosen once, where numbers are known."""
         phases = protocol.play(self)
         plan = tuple(map(choose, phases))
-        horizon = self.horizon()
+        horizon = self._horizon()
         numbers_known = all(map(known, jax.tree.leaves(self)))
         if horizon is not None and by_steps in plan and numbers_known:
             return (), Lookup(replay(self, horizon))
         return plan, self
 
-    def rate(self, count, plan: tuple):
+    def _rate(self, count, plan: tuple):
         """The rate at `count` in float64."""
-        horizon = self.horizon()
+        horizon = self._horizon()
         if horizon is not None:
             count = jax.numpy.minimum(count, horizon - 1)
         return rate_at(protocol.play(self), plan, count)
 
-    def last_count(self) -> int | None:
+    def _last_count(self) -> int | None:
         """The last count that PyTorch reaches without an error, if there is one."""
         return protocol.last_count(self)
 
-    def past_end(self, count: int) -> str:
+    def _past_end(self, count: int) -> str:
         return (
             f"Tried to step {count} times. `{type(self).__name__}` ends at step"
-            f" {self.last_count()} with one of its parts: the `total_steps` of a OneCycleLR must"
+            f" {self._last_count()} with one of its parts: the `total_steps` of a OneCycleLR must"
             " cover all updates, and a ConstantLR with `factor=0` never comes back."
         )
 
@@ -270,11 +276,6 @@ def _traceable(curve):
             ) from error
 
     return told
-
-
-def is_ours(cls: type) -> bool:
-    """Whether a class is jaxsched's own."""
-    return cls.__module__.startswith("jaxsched.")
 
 
 def no_number(self: Schedule, *_: Any) -> NoReturn:
@@ -338,22 +339,22 @@ class Lookup(Schedule):
     def __post_init__(self):
         """Checks nothing, for a rate may overflow beyond the counts that are asked for."""
 
-    def plan(self):
+    def _plan(self):
         return (), self
 
-    def undefined_from(self):
+    def _undefined_from(self):
         return first_undefined(self.rates)
 
-    def rate(self, count, plan):
+    def _rate(self, count, plan):
         return jnp.asarray(self.rates)[jnp.clip(count, 0, len(self.rates) - 1)]
 
 
 class Derived(Schedule):
     """A schedule whose rate follows from the rates of others, whatever their form."""
 
-    def curve(self, t):
-        plan, stand_in = self.plan()
-        return stand_in.rate(t, plan)
+    def _curve(self, t):
+        plan, stand_in = self._plan()
+        return stand_in._rate(t, plan)
 
 
 class Single(Schedule):
@@ -363,20 +364,20 @@ class Single(Schedule):
         lr: Float  # each subclass states it, as its first field
     initial_lr: Float | None = dataclasses.field(default=None, kw_only=True)
 
-    overwrites = False
+    _overwrites = False
 
     @property
-    def base(self):
+    def _base(self):
         """PyTorch's `base_lrs` entry."""
         return self.lr if self.initial_lr is None else self.initial_lr
 
-    def validate(self) -> None:
-        self.require("lr", lambda x: x >= 0, "a number from 0 up")
+    def _validate(self) -> None:
+        self._require("lr", lambda x: x >= 0, "a number from 0 up")
 
-    def carried(self) -> tuple:
+    def _carried(self) -> tuple:
         return self.lr, self.initial_lr
 
-    def attach(self, group):
+    def _attach(self, group):
         group.set_default_initial_lr()
         attached = self
         if self.initial_lr is None:
@@ -387,14 +388,14 @@ class Single(Schedule):
 class Multiplying(Single):
     """A scheduler whose every step is a factor of the current rate."""
 
-    multiplies = True
+    _multiplies = True
 
-    def scale(self, s, t):
+    def _scale(self, s, t):
         """The rate at clock `t` over the rate at clock `s`."""
         raise NotImplementedError
 
-    def steps(self, s, t) -> Affine:
-        return Affine(self.scale(s, t), 0)
+    def _steps(self, s, t) -> Affine:
+        return Affine(self._scale(s, t), 0)
 
-    def restart(self, t) -> Affine:
-        return Affine(0, self.base)
+    def _restart(self, t) -> Affine:
+        return Affine(0, self._base)

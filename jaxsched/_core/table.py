@@ -25,16 +25,16 @@ class Table(Schedule):
                 try:
                     object.__setattr__(self, name, np.asarray(getattr(self, name)))
                 except (TypeError, ValueError):  # rows of unlike length
-                    self.reject(name, "a list of rates")
+                    self._reject(name, "a list of rates")
         super().__post_init__()
 
-    def validate(self):
+    def _validate(self):
         if np.ndim(self.rates) < 1 or not np.size(self.rates):
-            self.reject("rates", "a list of rates")
+            self._reject("rates", "a list of rates")
         if self.momenta is not None and np.shape(self.momenta) != np.shape(self.rates):
-            self.reject("momenta", "as many as the rates")
+            self._reject("momenta", "as many as the rates")
 
-    def undefined_from(self):
+    def _undefined_from(self):
         return first_undefined(self.rates)
 
     def __call__(self, count: Any) -> jax.Array:
@@ -43,10 +43,10 @@ class Table(Schedule):
         rates = jax.lax.convert_element_type(settled(self.rates), float_type())
         return rates[jnp.minimum(count, len(self.rates) - 1)]
 
-    def curve(self, t):
+    def _curve(self, t):
         return jnp.asarray(self.rates)[jnp.clip(t, 0, len(self.rates) - 1)]
 
-    def momentum_part(self):
+    def _momentum_part(self):
         return None if self.momenta is None else Table(self.momenta)
 
     @property

@@ -8,9 +8,11 @@ puts tracers, shapes and placeholders where the numbers were.
 
 import contextlib
 import dataclasses
+import enum
 import functools
 import math
 import numbers
+import types
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -35,14 +37,65 @@ _SMALLEST = float(np.finfo(np.float64).tiny)
 _MAY_BE_TINY = {"lr", "initial_lr", "eta_min", "swa_lr", "base_lr", "max_lr", "min_lr"}
 _MAY_BE_TINY |= {"threshold", "eps", "best", "rates", "momenta"}
 
-_MAY_BE_EMPTY = {"milestones", "rates", "momenta", "numbers"}  # rows, which say more themselves
+_ROWS = {"milestones", "rates", "momenta"}  # several numbers each
+_MAY_BE_EMPTY = {*_ROWS, "numbers"}  # which say more themselves
 
 _NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
 
 
-def static(default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **kw):
-    """A field that is structure: JAX neither traces nor maps it (`when`: only such values)."""
-    return dataclasses.field(default=default, metadata={"static": when or (lambda _: True)}, **kw)
+def static(
+    default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **options: Any
+) -> Any:
+    """A field of a schedule that is structure: JAX neither traces nor maps it.
+
+    Fields annotated as `str`, `bool`, `Callable`, `Literal` or an enum are structure anyway. This
+    is for numbers on which Python's control flow depends.
+
+    Args:
+      default: the field's default.
+      when: if given, only values for which it is true are structure.
+      **options: handed to `dataclasses.field`.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> class Drops(jaxsched.Schedule):
+    ...     lr: float
+    ...     number: int = jaxsched.static(3)
+    ...
+    ...     def curve(self, t):
+    ...         ends = [10 * k for k in range(self.number)]
+    ...         return sum(jnp.where(t < end, self.lr / self.number, 0.0) for end in ends)
+    >>> Drops(0.3)(jnp.array([0, 15]))
+    Array([0.2, 0.1], dtype=float32)
+    """
+    metadata = {"static": when or (lambda _: True)}
+    return dataclasses.field(default=default, metadata=metadata, **options)
+
+
+def is_ours(cls: type) -> bool:
+    """Whether a class is jaxsched's own."""
+    return cls.__module__.startswith("jaxsched.")
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_untraceable(annotation: Any) -> bool:
+    """Whether a field so annotated holds nothing that JAX could trace."""
+    if isinstance(annotation, str):
+        name = annotation.removeprefix("typing.").removeprefix("collections.abc.")
+        return name.removesuffix(" | None").split("[")[0] in ("str", "bool", "Callable", "Literal")
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return all(map(_is_untraceable, kinds))
+    if isinstance(annotation, type) and issubclass(annotation, str | bool | enum.Enum):
+        return True
+    return annotation is Callable or origin in (Callable, typing.Literal)
+
+
+def _is_array(annotation: Any) -> bool:
+    """Whether a field so annotated holds an array, and no number that may be batched."""
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return text.split(".")[-1] in ("Array", "ndarray")
 
 
 @contextlib.contextmanager
@@ -87,7 +140,7 @@ class Value:
     """An immutable record of numbers: compares by value, prints as the call that made it."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    checked_by_value: ClassVar[tuple[str, ...]] = ()  # PyTorch raises a ValueError for their type
+    _checked_by_value: ClassVar[tuple[str, ...]] = ()  # PyTorch raises a ValueError for their type
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -109,59 +162,92 @@ class Value:
             object.__setattr__(self, field.name, value)
             optional = value is None and field.default is None
             if not optional and not self._is_structure(field, value):
-                self._check_numbers(field.name, value)
+                if is_ours(type(self)):
+                    self._check_numbers(field.name, value)
+                else:
+                    self._check_own(field.name, value)
             if field.name == "last_epoch" and (type(value) is not int or not -1 <= value < 2**62):
-                self.reject("last_epoch", "an int from -1 up, below 2**62")
+                self._reject("last_epoch", "an int from -1 up, below 2**62")
         with lenient():
-            self.validate()
+            self._validate()
 
-    @staticmethod
-    def _is_structure(field: dataclasses.Field, value: Any) -> bool:
-        return "static" in field.metadata and field.metadata["static"](value)
+    @classmethod
+    def _is_structure(cls, field: dataclasses.Field, value: Any) -> bool:
+        if "static" in field.metadata:
+            return field.metadata["static"](value)
+        return not is_ours(cls) and _is_untraceable(typing.cast(Any, field.type))
 
-    def validate(self) -> None:
+    def _validate(self) -> None:
         """Raises on hyperparameters that make no sense; a subclass says which."""
 
-    def require(self, name: str, ok: Callable[[Any], bool], rule: str) -> None:
+    def _require(self, name: str, ok: Callable[[Any], bool], rule: str) -> None:
         """Raises a ValueError if field `name` holds something known that is not `ok`."""
         value = getattr(self, name)
         numbers = concrete(value) if hasattr(value, "dtype") else [value]
         if not all(ok(number) for number in numbers):
-            self.reject(name, rule)
+            self._reject(name, rule)
 
-    def choose(self, name: str, *words: str, more: str = "") -> None:
+    def _choose(self, name: str, *words: str, more: str = "") -> None:
         """Raises a ValueError if field `name` is none of the `words`."""
         word = getattr(self, name)
         if not isinstance(word, str) or word not in words:
             *most, last = map(repr, words)
-            self.reject(name, f"{', '.join(most)} or {last}{more}")
+            self._reject(name, f"{', '.join(most)} or {last}{more}")
 
-    def require_scalars(self) -> None:
+    def _batched_field(self) -> tuple[str, int, tuple[int, ...]] | None:
+        """A field with more axes than one schedule has: its name, rank and shape."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            rank = int(field.name in _ROWS)
+            own_array = not is_ours(type(self)) and _is_array(field.type)
+            if own_array or self._is_structure(field, value):
+                continue
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, Value) and (found := item._batched_field()):
+                    return found
+                if getattr(item, "ndim", 0) > rank:
+                    return field.name, rank, item.shape
+        return None
+
+    def _require_scalars(self) -> None:
         """Raises a ValueError for a field that is still a batch."""
         for field in dataclasses.fields(self):
             shape = np.shape(value) if hasattr(value := getattr(self, field.name), "dtype") else ()
             if shape:
-                self.reject(field.name, "a scalar when it is used (a batch goes under `jax.vmap`)")
+                self._reject(field.name, "a scalar when it is used (a batch goes under `jax.vmap`)")
 
-    def reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
+    def _reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
         value = getattr(self, name)
         raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {_shown(value)}.")
+
+    def _check_own(self, name: str, value: Any) -> None:
+        """Raises unless a user's own field holds what JAX can trace; infinities may be meant."""
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, tuple):
+                self._check_own(name, item)
+            elif isinstance(item, Value) or item is None:
+                continue
+            elif not is_real(item):
+                rule = "a number, a schedule or a tuple of them (else annotate it as what it is)"
+                self._reject(name, rule, TypeError)
+            elif any(math.isnan(number) for number in map(float, concrete(item))):
+                self._reject(name, "a number")
 
     def _check_numbers(self, name: str, value: Any) -> None:
         if name in _NESTED:
             return
         if isinstance(value, tuple) and name != "milestones":
-            self.reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
-        error = ValueError if name in self.checked_by_value else TypeError
+            self._reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
+        error = ValueError if name in self._checked_by_value else TypeError
         for number in value if isinstance(value, tuple) else (value,):
             empty = name not in _MAY_BE_EMPTY and not np.size(number)
             if not is_real(number) or empty:
-                self.reject(name, "a number", error)
+                self._reject(name, "a number", error)
             for x in map(float, concrete(number)):
                 if math.isnan(x) or (math.isinf(x) and name not in _MAY_BE_INFINITE):
-                    self.reject(name, "finite")
+                    self._reject(name, "finite")
                 if 0 < abs(x) < _SMALLEST and name not in _MAY_BE_TINY:
-                    self.reject(name, f"0, or at least {_SMALLEST} in size")
+                    self._reject(name, f"0, or at least {_SMALLEST} in size")
 
     def __repr__(self) -> str:
         arguments = []
@@ -239,7 +325,7 @@ def _as_bool(value: "Value", name: str, given: Any) -> bool:
         return bool(plain)
     if known(plain) and is_real(plain) and plain in (0, 1):
         return bool(plain)
-    value.reject(name, "True or False", TypeError)
+    value._reject(name, "True or False", TypeError)
 
 
 def as_number(value: Any) -> Any:

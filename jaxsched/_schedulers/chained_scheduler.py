@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from .._core import protocol
-from .._core.schedule import Derived, Schedule, is_ours, warn
+from .._core.schedule import Derived, Schedule, warn
 from .._core.table import Table
-from .._core.value import static
+from .._core.value import is_ours, static
 from .composite import Composite, singles
 
 
@@ -43,8 +43,8 @@ class ChainedScheduler(Composite):
     schedulers: Sequence[Schedule]
     total_steps: int | None = static(default=None, kw_only=True)
 
-    def validate(self):
-        super().validate()
+    def _validate(self):
+        super()._validate()
         self._warn_of_hidden_parts()
 
     def _warn_of_hidden_parts(self):
@@ -58,7 +58,7 @@ class ChainedScheduler(Composite):
                     " their rates write `a * b`."
                 )
 
-    def live(self, group, horizon):
+    def _live(self, group, horizon):
         return protocol.Chain(self.schedulers, group, horizon)
 
 
@@ -66,4 +66,4 @@ def _hides(schedule: Schedule) -> bool:
     """Whether each of its steps replaces the rate, as a reader of the chain may not expect."""
     if isinstance(schedule, Table | Derived):
         return True
-    return schedule.overwrites and not is_ours(type(schedule))
+    return schedule._overwrites and not is_ours(type(schedule))

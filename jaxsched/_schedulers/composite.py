@@ -14,12 +14,12 @@ class Composite(Schedule):
 
     def __post_init__(self):
         if not isinstance(self.schedulers, list | tuple):
-            self.reject("schedulers", "a list of schedules", TypeError)
+            self._reject("schedulers", "a list of schedules", TypeError)
         super().__post_init__()
 
-    def validate(self):
+    def _validate(self):
         if not self.schedulers:
-            self.reject("schedulers", "at least one schedule")
+            self._reject("schedulers", "at least one schedule")
         for index, part in enumerate(self.schedulers):
             if not isinstance(part, Schedule):
                 plateau = isinstance(part, ReduceLROnPlateau)
@@ -33,17 +33,17 @@ class Composite(Schedule):
         for phase in protocol.play(self):
             for move in phase.moves:
                 if move.schedule is not None and (
-                    name := move.schedule.forbids(move.kind, move.clock)
+                    name := move.schedule._forbids(move.kind, move.clock)
                 ):
-                    move.schedule.reject(name, f"other than 0 inside a {type(self).__name__}")
-        self.warn_if_replayed()
+                    move.schedule._reject(name, f"other than 0 inside a {type(self).__name__}")
+        self._warn_if_replayed()
 
     def _check_shared_rate(self):
-        carried = [part.carried() for part in singles(self) if part.carried()]
+        carried = [part._carried() for part in singles(self) if part._carried()]
         rates = [(lr, lr if initial is None else initial) for lr, initial in carried]
         # Parts built before and after a OneCycleLR have found different initial rates.
         names = ["lr", "initial_lr"]
-        if any(part.resets_initial_lr for part in singles(self)):
+        if any(part._resets_initial_lr for part in singles(self)):
             names.remove("initial_lr")
         for index, name in enumerate(names):
             values = [x for rate in rates for x in concrete(rate[index])]
@@ -52,13 +52,13 @@ class Composite(Schedule):
                     f"`{type(self).__name__}(schedulers=...)` must agree on `{name}`, got {values}."
                 )
 
-    def carried(self):
-        return next((pair for part in singles(self) if (pair := part.carried())), None)
+    def _carried(self):
+        return next((pair for part in singles(self) if (pair := part._carried())), None)
 
-    def nested(self):
+    def _nested(self):
         return tuple(self.schedulers)
 
-    def horizon(self):
+    def _horizon(self):
         return self.total_steps
 
     @property
@@ -67,7 +67,7 @@ class Composite(Schedule):
 
         Raises an AttributeError where no part cycles one.
         """
-        if all(part.momentum_part() is None for part in singles(self)):
+        if all(part._momentum_part() is None for part in singles(self)):
             raise AttributeError(
                 f"`{type(self).__name__}(...)` has no `momentum`: none of its parts cycles one, as"
                 " CyclicLR and OneCycleLR do."
@@ -82,19 +82,19 @@ class CompositeMomentum(Derived):
 
     __mul__ = __rmul__ = no_number
 
-    def plan(self):
+    def _plan(self):
         phases = momenta(protocol.play(self.schedule))
         return tuple(map(choose, phases)), self
 
-    def rate(self, count, plan):
+    def _rate(self, count, plan):
         phases = momenta(protocol.play(self.schedule))
         return rate_at(phases, plan, count)
 
-    def last_count(self):
-        return self.schedule.last_count()
+    def _last_count(self):
+        return self.schedule._last_count()
 
-    def past_end(self, count):
-        return self.schedule.past_end(count)
+    def _past_end(self, count):
+        return self.schedule._past_end(count)
 
     def __repr__(self):
         return f"{self.schedule!r}.momentum"
@@ -102,7 +102,7 @@ class CompositeMomentum(Derived):
 
 def singles(schedule):
     """The single schedules that a schedule is made of, in the order PyTorch builds them."""
-    if not schedule.nested():
+    if not schedule._nested():
         yield schedule
-    for part in schedule.nested():
+    for part in schedule._nested():
         yield from singles(part)

@@ -41,12 +41,12 @@ class ConstantLR(Multiplying):
     total_iters: Number = 5
     last_epoch: int = static(default=-1)
 
-    def validate(self):
-        super().validate()
-        self.require("factor", lambda x: 0 <= x <= 1, "from 0 to 1")
+    def _validate(self):
+        super()._validate()
+        self._require("factor", lambda x: 0 <= x <= 1, "from 0 to 1")
 
     @property
-    def last_clock(self):
+    def _last_clock(self):
         """The last step that PyTorch computes: it divides by a `factor` of 0 to switch back."""
         numbers_known = known(self.factor) and known(self.total_iters)
         if not numbers_known or self.factor != 0 or not self._switches():
@@ -55,19 +55,19 @@ class ConstantLR(Multiplying):
             return None  # It was past that when it was built.
         return int(self.total_iters) - 1
 
-    def past_end(self, count):
+    def _past_end(self, count):
         return (
             f"Tried to step {self.last_epoch + 1 + count} times. `ConstantLR(factor=0)` ends at"
-            f" step {self.last_clock}, as PyTorch then divides by 0: use SequentialLR to go on."
+            f" step {self._last_clock}, as PyTorch then divides by 0: use SequentialLR to go on."
         )
 
-    def scale(self, s, t):
-        return xp.ratio(self.height(t), self.height(s))
+    def _scale(self, s, t):
+        return xp.ratio(self._height(t), self._height(s))
 
-    def restart(self, t) -> Affine:
-        return Affine(0, self.base * xp.where(self.total_iters <= 0, 1.0, self.factor))
+    def _restart(self, t) -> Affine:
+        return Affine(0, self._base * xp.where(self.total_iters <= 0, 1.0, self.factor))
 
-    def height(self, t):
+    def _height(self, t):
         switched = self._switches() & (t >= self.total_iters) & (self.factor != 0)
         return xp.where((t < 0) | switched, 1.0, self.factor)
 

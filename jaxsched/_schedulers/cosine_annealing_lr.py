@@ -40,35 +40,35 @@ class CosineAnnealingLR(Single):
     eta_min: Float = 0.0
     last_epoch: int = static(default=-1)
 
-    def validate(self):
-        super().validate()
-        self.require("T_max", lambda n: n != 0, "a number of steps other than 0")
+    def _validate(self):
+        super()._validate()
+        self._require("T_max", lambda n: n != 0, "a number of steps other than 0")
         self._warn_if_below_one("T_max", "lr")
 
-    def steps(self, s, t) -> Affine:
+    def _steps(self, s, t) -> Affine:
         # Between two troughs the height above eta_min follows the cosine. Into the step after
         # a trough PyTorch adds the first piece of a new wave to whatever the rate then is.
-        trough = self.last_trough(t)
+        trough = self._last_trough(t)
         crossed = trough >= s
-        shrink = xp.over(self.height(t), self.height(xp.where(crossed, trough + 1, s)))
+        shrink = xp.over(self._height(t), self._height(xp.where(crossed, trough + 1, s)))
         shrink = xp.where(t == s, 1.0, xp.where(trough > s, 0.0, shrink))
-        wave = xp.where(crossed, (self.base - self.eta_min) * self.height(t), 0.0)
+        wave = xp.where(crossed, (self._base - self.eta_min) * self._height(t), 0.0)
         return Affine(shrink, self.eta_min * (1.0 - shrink) + wave)
 
-    def whole_curve(self, t):
+    def _whole_curve(self, t):
         """The rate at clock `t`, if it was the initial one at 0."""
-        return self.eta_min + (self.base - self.eta_min) * self.height(t)
+        return self.eta_min + (self._base - self.eta_min) * self._height(t)
 
-    def start(self, t) -> Affine:
+    def _start(self, t) -> Affine:
         return IDENTITY
 
-    def restart(self, t) -> Affine:
-        return Affine(0, self.base)
+    def _restart(self, t) -> Affine:
+        return Affine(0, self._base)
 
-    def height(self, t):
+    def _height(self, t):
         return (1.0 + xp.cos(xp.over(xp.pi * t, self.T_max))) / 2.0
 
-    def last_trough(self, t):
+    def _last_trough(self, t):
         """The last clock reading before `t` at a trough; troughs at broken readings never come."""
         half = abs(xp.floating(self.T_max))
         trough = half + 2.0 * half * xp.floor(xp.over(t - 1 - half, 2.0 * half))

@@ -44,32 +44,32 @@ class CosineAnnealingWarmRestarts(Single):
     eta_min: Float = 0.0
     last_epoch: int = static(default=-1)
 
-    overwrites = True
-    checked_by_value = ("eta_min",)
+    _overwrites = True
+    _checked_by_value = ("eta_min",)
 
-    def validate(self):
-        super().validate()
-        self.require("T_0", lambda n: isinstance(n, INTEGERS) and n > 0, "a positive int")
-        self.require("T_mult", lambda n: isinstance(n, INTEGERS) and n >= 1, "an int from 1 up")
+    def _validate(self):
+        super()._validate()
+        self._require("T_0", lambda n: isinstance(n, INTEGERS) and n > 0, "a positive int")
+        self._require("T_mult", lambda n: isinstance(n, INTEGERS) and n >= 1, "an int from 1 up")
 
     @property
-    def fractional(self) -> bool:
+    def _fractional(self) -> bool:
         return self.last_epoch == -1
 
     @property
-    def own_clock(self) -> bool:
+    def _own_clock(self) -> bool:
         return self.last_epoch != -1  # PyTorch rewinds `last_epoch`, but not `T_cur`
 
-    def curve(self, t):
+    def _curve(self, t):
         begun = self.last_epoch + 1
         wrapped = begun >= self.T_0
         first = xp.where(wrapped, self.T_0 * self.T_mult, self.T_0)
         since = t - begun + xp.where(wrapped, begun % self.T_0, begun)
-        current, length = self.cycle(since, first)
+        current, length = self._cycle(since, first)
         height = (1.0 + xp.cos(xp.over(xp.pi * current, length))) / 2.0
-        return self.eta_min + (self.base - self.eta_min) * height
+        return self.eta_min + (self._base - self.eta_min) * height
 
-    def cycle(self, t, first):
+    def _cycle(self, t, first):
         """Steps since the last restart and length of the cycle, `t` steps into the first."""
 
         def begin(n):

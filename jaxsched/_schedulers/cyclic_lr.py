@@ -74,27 +74,27 @@ class CyclicLR(Cycling):
     last_epoch: int = static(default=-1)
     total_steps: int | None = static(default=None, kw_only=True)
 
-    checked_by_value = ("step_size_up", "step_size_down")
+    _checked_by_value = ("step_size_up", "step_size_down")
 
-    def validate(self):
+    def _validate(self):
         if self.scale_fn is not None:
             check_function(self, "scale_fn")
         else:
-            self.choose("mode", *_MODES, more=", without a `scale_fn`")
+            self._choose("mode", *_MODES, more=", without a `scale_fn`")
         for name in ("mode", "scale_mode"):  # PyTorch then takes any
             if not isinstance(getattr(self, name), str | None):
-                self.reject(name, "a str")
+                self._reject(name, "a str")
         for name in ("step_size_up", "step_size_down"):
-            self.require(name, lambda n: n is None or abs(float(n)) < 2.0**1000, _SIZES)
-        self.require("step_size_up", lambda n: n != 0, "a number of steps other than 0")
+            self._require(name, lambda n: n is None or abs(float(n)) < 2.0**1000, _SIZES)
+        self._require("step_size_up", lambda n: n != 0, "a number of steps other than 0")
         self._warn_if_below_one("step_size_up", "base_lr")
         if known(self.step_size_up) and known(self.step_size_down):
             up = self.step_size_up
-            self.require("step_size_down", lambda n: n != -up, f"other than {-up}")
+            self._require("step_size_down", lambda n: n != -up, f"other than {-up}")
         check_total_steps(self)
 
     @property
-    def last_clock(self):
+    def _last_clock(self):
         """The last step that PyTorch computes: from the next one on `gamma ** step` overflows."""
         grows = self.mode == "exp_range" and self.scale_fn is None and known(self.gamma)
         if not grows or abs(self.gamma) <= 1:
@@ -104,13 +104,13 @@ class CyclicLR(Cycling):
         last -= overflows(self.gamma, last)
         return last if last < 2**31 else None
 
-    def past_end(self, count):
+    def _past_end(self, count):
         return (
             f"Tried to step {self.last_epoch + 1 + count} times. `CyclicLR(gamma={self.gamma!r})`"
-            f" ends at step {self.last_clock}, as `gamma ** step` then overflows."
+            f" ends at step {self._last_clock}, as `gamma ** step` then overflows."
         )
 
-    def attach(self, group):
+    def _attach(self, group):
         if self.last_epoch == -1:
             group.set_lr(self.base_lr)
             group.set_levels(OneCycleLR, self, momenta_written(self))
@@ -121,16 +121,16 @@ class CyclicLR(Cycling):
         built_first = group.initial_lr is self.base_lr
         return self, self if built_first else evolve(self, base_lr=group.initial_lr)
 
-    def within(self, horizon):
+    def _within(self, horizon):
         return tabulated_within(self, horizon)
 
-    def horizon(self):
+    def _horizon(self):
         return self.total_steps
 
-    def curve(self, t):
+    def _curve(self, t):
         return self.base_lr + self._swing(self.base_lr, self.max_lr, t)
 
-    def momentum_curve(self, t):
+    def _momentum_curve(self, t):
         return self.max_momentum - self._swing(self.base_momentum, self.max_momentum, t)
 
     def _swing(self, base, top, t):

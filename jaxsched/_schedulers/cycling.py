@@ -13,21 +13,21 @@ class Momentum(Schedule):
         return self.schedule.last_epoch
 
     @property
-    def plain_division(self):
-        return self.schedule.plain_division
+    def _plain_division(self):
+        return self.schedule._plain_division
 
     @property
-    def last_clock(self):
-        return self.schedule.last_clock
+    def _last_clock(self):
+        return self.schedule._last_clock
 
-    def curve(self, t):
-        return self.schedule.momentum_curve(t)
+    def _curve(self, t):
+        return self.schedule._momentum_curve(t)
 
-    def horizon(self):
-        return self.schedule.horizon()
+    def _horizon(self):
+        return self.schedule._horizon()
 
-    def past_end(self, count):
-        return self.schedule.past_end(count)
+    def _past_end(self, count):
+        return self.schedule._past_end(count)
 
     def __repr__(self):
         return f"{self.schedule!r}.momentum"
@@ -40,7 +40,7 @@ class Cycling(Schedule):
 
     cycle_momentum = True
 
-    def momentum_part(self):
+    def _momentum_part(self):
         return Momentum(self) if self.cycle_momentum else None
 
     @property
@@ -56,7 +56,7 @@ class Cycling(Schedule):
             )
         return Momentum(self)
 
-    def momentum_curve(self, t):
+    def _momentum_curve(self, t):
         raise NotImplementedError
 
 

@@ -34,8 +34,8 @@ class ExponentialLR(Multiplying):
     gamma: Float
     last_epoch: int = static(default=-1)
 
-    def scale(self, s, t):
+    def _scale(self, s, t):
         return xp.power(self.gamma, t - s)
 
-    def start(self, t) -> Affine:
+    def _start(self, t) -> Affine:
         return IDENTITY

@@ -43,15 +43,15 @@ class LambdaLR(Single):
     last_epoch: int = static(default=-1)
     total_steps: int | None = static(default=None, kw_only=True)
 
-    overwrites = True
+    _overwrites = True
 
-    def validate(self):
-        super().validate()
+    def _validate(self):
+        super()._validate()
         check_function(self, "lr_lambda")
         check_total_steps(self)
 
-    def curve(self, t):
-        return self.base * call(self, "lr_lambda", t)
+    def _curve(self, t):
+        return self._base * call(self, "lr_lambda", t)
 
-    def within(self, horizon):
+    def _within(self, horizon):
         return tabulated_within(self, horizon)

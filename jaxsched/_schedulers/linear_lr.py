@@ -41,25 +41,25 @@ class LinearLR(Multiplying):
     total_iters: Number = 5
     last_epoch: int = static(default=-1)
 
-    def validate(self):
-        super().validate()
-        self.require("start_factor", lambda x: 0 < x <= 1, "above 0 and at most 1")
-        self.require("end_factor", lambda x: 0 <= x <= 1, "from 0 to 1")
+    def _validate(self):
+        super()._validate()
+        self._require("start_factor", lambda x: 0 < x <= 1, "above 0 and at most 1")
+        self._require("end_factor", lambda x: 0 <= x <= 1, "from 0 to 1")
 
-    def scale(self, s, t):
-        return xp.ratio(self.height(t), self.height(s))
+    def _scale(self, s, t):
+        return xp.ratio(self._height(t), self._height(s))
 
-    def start(self, t) -> Affine:
+    def _start(self, t) -> Affine:
         return self._step(t) if t == 0 else IDENTITY
 
-    def restart(self, t) -> Affine:
+    def _restart(self, t) -> Affine:
         factor = xp.where(self.total_iters < 0, self.end_factor, self.start_factor)
-        return Affine(0, self.base * factor)
+        return Affine(0, self._base * factor)
 
-    def forbids(self, move, t):
+    def _forbids(self, move, t):
         return "total_iters" if move == "restart" and is_zero(self.total_iters) else None
 
-    def height(self, t):
+    def _height(self, t):
         last = xp.minimum(t, xp.floor(self.total_iters))
         slope = self.end_factor - self.start_factor
         line = self.start_factor + xp.over(slope * last, self.total_iters)

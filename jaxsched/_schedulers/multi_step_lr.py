@@ -48,24 +48,24 @@ class MultiStepLR(Multiplying):
             try:
                 object.__setattr__(self, "milestones", tuple(self.milestones))
             except TypeError:
-                self.reject("milestones", "a sequence of step counts", TypeError)
+                self._reject("milestones", "a sequence of step counts", TypeError)
         super().__post_init__()
 
-    def validate(self):
-        super().validate()
+    def _validate(self):
+        super()._validate()
         counts = () if isinstance(self.milestones, jax.Array) else self.milestones
         if known(self.gamma) and all(map(known, counts)):
             most = max(Counter(map(float, counts)).values(), default=0)
             rule = f"small enough that `gamma ** {most}` does not overflow at one milestone"
-            self.require("gamma", lambda gamma: not overflows(gamma, most), rule)
+            self._require("gamma", lambda gamma: not overflows(gamma, most), rule)
 
-    def scale(self, s, t):
-        return xp.power(self.gamma, self.passed(t) - self.passed(s))
+    def _scale(self, s, t):
+        return xp.power(self.gamma, self._passed(t) - self._passed(s))
 
-    def restart(self, t) -> Affine:
-        return Affine(0, self.base * xp.power(self.gamma, self.passed(t)))
+    def _restart(self, t) -> Affine:
+        return Affine(0, self._base * xp.power(self.gamma, self._passed(t)))
 
-    def passed(self, t):
+    def _passed(self, t):
         """How many milestones are at or before clock `t`."""
         milestones = xp.floating(xp.stack(self.milestones))
         met = xp.where(milestones < 0, xp.floor(milestones), xp.inf)  # if it is not whole

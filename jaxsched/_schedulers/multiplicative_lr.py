@@ -49,31 +49,31 @@ class MultiplicativeLR(Single):
     last_epoch: int = static(default=-1)
     total_steps: int | None = static(default=None, kw_only=True)
 
-    replayed = True
+    _replayed = True
 
-    def validate(self):
-        super().validate()
+    def _validate(self):
+        super()._validate()
         check_function(self, "lr_lambda")
         check_total_steps(self)
-        self.warn_if_replayed()
+        self._warn_if_replayed()
 
-    def start(self, t) -> Affine:
+    def _start(self, t) -> Affine:
         return IDENTITY
 
     def _step(self, t) -> Affine:
         return Affine(call(self, "lr_lambda", t), 0)
 
-    def steps(self, s, t) -> Affine:
+    def _steps(self, s, t) -> Affine:
         def multiply(i, factor):
             return factor * self._step(s + i).a
 
         return Affine(jax.lax.fori_loop(1, t - s + 1, multiply, jnp.float64(1.0)), 0)
 
-    def restart(self, t) -> Affine:
+    def _restart(self, t) -> Affine:
         return self._step(t)
 
-    def horizon(self):
+    def _horizon(self):
         return self.total_steps
 
-    def within(self, horizon):
+    def _within(self, horizon):
         return tabulated_within(self, horizon)

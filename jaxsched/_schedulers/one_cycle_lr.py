@@ -66,10 +66,10 @@ class OneCycleLR(Cycling):
     three_phase: bool = static(default=False)
     last_epoch: int = static(default=-1)
 
-    resets_initial_lr = True
-    checked_by_value = ("epochs", "steps_per_epoch")
+    _resets_initial_lr = True
+    _checked_by_value = ("epochs", "steps_per_epoch")
 
-    def validate(self):
+    def _validate(self):
         lengths = (
             ("total_steps",) if self.total_steps is not None else ("epochs", "steps_per_epoch")
         )
@@ -79,59 +79,59 @@ class OneCycleLR(Cycling):
                     f"`OneCycleLR(...)` must have `total_steps`, or both `epochs` and"
                     f" `steps_per_epoch`, got `{name}=None`."
                 )
-            self.require(
+            self._require(
                 name, lambda n: isinstance(n, (int, np.integer)) and n > 0, "a positive int"
             )
         floats = float | np.floating
-        self.require(
+        self._require(
             "pct_start", lambda x: isinstance(x, floats) and 0 <= x <= 1, "a float from 0 to 1"
         )
-        self.choose("anneal_strategy", "cos", "linear")
+        self._choose("anneal_strategy", "cos", "linear")
         for name in ("div_factor", "final_div_factor"):
-            self.require(name, lambda x: x != 0, "a number other than 0")
-        if known(self.length) and known(self.pct_start) and self.pct_start * self.length == 1:
-            self.reject("pct_start", f"other than 1 / {self.length}, a first phase of no length")
-        if known(self.length) and self.length >= 2**63:
+            self._require(name, lambda x: x != 0, "a number other than 0")
+        if known(self._length) and known(self.pct_start) and self.pct_start * self._length == 1:
+            self._reject("pct_start", f"other than 1 / {self._length}, a first phase of no length")
+        if known(self._length) and self._length >= 2**63:
             names = "=..., ".join(lengths)
             raise ValueError(
-                f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self.length}."
+                f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self._length}."
             )
         with np.errstate(over="ignore"):
             initial = xp.over(self.max_lr, self.div_factor)
             lowest = xp.over(initial, self.final_div_factor)
         for name, rate in (("div_factor", initial), ("final_div_factor", lowest)):
             if known(rate) and math.isinf(rate):
-                self.reject(name, "large enough that no rate is infinite")
+                self._reject(name, "large enough that no rate is infinite")
         self._refuse_an_end_behind_it()
 
     def _refuse_an_end_behind_it(self) -> None:
-        if not (known(self.length) and known(self.pct_start)):
+        if not (known(self._length) and known(self.pct_start)):
             return
-        if self.last_epoch >= self.last_clock:
-            raise ValueError(self.past_end(0))
+        if self.last_epoch >= self._last_clock:
+            raise ValueError(self._past_end(0))
 
     @property
-    def length(self):
+    def _length(self):
         if self.total_steps is not None:
             return self.total_steps
         return self.epochs * self.steps_per_epoch
 
     @property
-    def last_clock(self):
+    def _last_clock(self):
         """The last step that PyTorch computes: it divides by 0 in a last phase of no length."""
         begin, end = self._ends()[-2:]
         if known(begin) and known(end):
-            return end if begin == end else self.length
-        return xp.where(begin == end, end, self.length)
+            return end if begin == end else self._length
+        return xp.where(begin == end, end, self._length)
 
-    def past_end(self, count):
+    def _past_end(self, count):
         return (
             f"Tried to step {self.last_epoch + 1 + count} times."
-            f" `OneCycleLR(total_steps={self.length})` ends at step {self.last_clock}:"
+            f" `OneCycleLR(total_steps={self._length})` ends at step {self._last_clock}:"
             " `total_steps` must cover all updates."
         )
 
-    def attach(self, group):
+    def _attach(self, group):
         initial = self.max_lr / self.div_factor
         if self.last_epoch == -1:
             group.initial_lr = initial
@@ -142,22 +142,22 @@ class OneCycleLR(Cycling):
             group.initial_lr = initial
         return self, self
 
-    def curve(self, t):
+    def _curve(self, t):
         initial = self.max_lr / self.div_factor
         return self._along(t, initial, self.max_lr, initial / self.final_div_factor)
 
-    def momentum_curve(self, t):
+    def _momentum_curve(self, t):
         return self._along(t, self.max_momentum, self.base_momentum, self.max_momentum)
 
     def _ends(self) -> list:
         """The step each phase ends at, after a 0."""
-        up = self.pct_start * self.length
-        return [0.0, up - 1, *([2 * up - 2] if self.three_phase else []), self.length - 1]
+        up = self.pct_start * self._length
+        return [0.0, up - 1, *([2 * up - 2] if self.three_phase else []), self._length - 1]
 
     def _along(self, t, initial, top, final):
         ends = self._ends()
         levels = [initial, top, *([initial] if self.three_phase else []), final]
-        t = xp.where(t > self.last_clock, ends[-1], t)
+        t = xp.where(t > self._last_clock, ends[-1], t)
         value = None
         for begin, end, low, high in reversed(
             list(zip(ends, ends[1:], levels, levels[1:], strict=False))

@@ -69,8 +69,8 @@ class Averaged(Value):
     plateau: Any  # a ReduceLROnPlateau
     steps_per_epoch: int = static()
 
-    def validate(self):
-        self.require(
+    def _validate(self):
+        self._require(
             "steps_per_epoch",
             lambda n: isinstance(n, int | np.integer) and type(n) is not bool and 0 < n < 2**31,
             "a positive int",

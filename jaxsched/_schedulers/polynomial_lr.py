@@ -37,13 +37,13 @@ class PolynomialLR(Multiplying):
     power: Float = 1.0
     last_epoch: int = static(default=-1)
 
-    def validate(self):
-        super().validate()
+    def _validate(self):
+        super()._validate()
         ends = known(self.total_iters) and self.total_iters > 0 and self.total_iters % 1 == 0
-        self.require("power", lambda p: p >= 0 or not ends, "from 0 up")
+        self._require("power", lambda p: p >= 0 or not ends, "from 0 up")
 
-    def scale(self, s, t):
-        ratio = xp.ratio(self.left(t), self.left(s))
+    def _scale(self, s, t):
+        ratio = xp.ratio(self._left(t), self._left(s))
         if not xp.traced(self.total_iters, self.power):
             return xp.power(ratio, self.power)
         # Where the curve has ended it stays at 0, and so does its derivative: that of a power
@@ -52,17 +52,17 @@ class PolynomialLR(Multiplying):
         value = xp.power(xp.where(ended, 1.0, ratio), self.power)
         return xp.where(ended, xp.where(self.power == 0, 1.0, 0.0), value)
 
-    def start(self, t) -> Affine:
+    def _start(self, t) -> Affine:
         return IDENTITY
 
-    def restart(self, t) -> Affine:
+    def _restart(self, t) -> Affine:
         left = xp.where(self.total_iters < 0, 0.0, 1.0)
-        return Affine(0, self.base * xp.power(left, self.power))
+        return Affine(0, self._base * xp.power(left, self.power))
 
-    def forbids(self, move, t):
-        at_zero = move == "restart" or (move == "_step" and t == 0)
+    def _forbids(self, move, t):
+        at_zero = move == "restart" or (move == "step" and t == 0)
         return "total_iters" if at_zero and is_zero(self.total_iters) else None
 
-    def left(self, t):
+    def _left(self, t):
         last = xp.minimum(t, xp.floor(self.total_iters))
         return xp.where(self.total_iters > 0, 1.0 - xp.over(last, self.total_iters), 1.0)

@@ -85,26 +85,26 @@ class ReduceLROnPlateau(Value):
     num_bad_epochs: Int | None = dataclasses.field(default=None, kw_only=True)
     cooldown_counter: Int | None = dataclasses.field(default=None, kw_only=True)
 
-    def validate(self):
+    def _validate(self):
         if not isinstance(self.lr, Schedule):
-            self.require("lr", lambda x: x >= 0, "a number from 0 up")
-        self.require("factor", lambda x: x < 1, "below 1")
-        self.choose("mode", "min", "max")
-        self.choose("threshold_mode", "rel", "abs", "magnitude")
+            self._require("lr", lambda x: x >= 0, "a number from 0 up")
+        self._require("factor", lambda x: x < 1, "below 1")
+        self._choose("mode", "min", "max")
+        self._choose("threshold_mode", "rel", "abs", "magnitude")
         rule = "an int from 0 up, below 2**31"
         for name in ("num_bad_epochs", "cooldown_counter"):
-            self.require(name, lambda n: n is None or (0 <= n < 2**31 and n % 1 == 0), rule)
+            self._require(name, lambda n: n is None or (0 <= n < 2**31 and n % 1 == 0), rule)
 
     def _check_numbers(self, name, value):
         if name != "lr" or not (isinstance(value, Value) or callable(value)):
             super()._check_numbers(name, value)
         elif not isinstance(value, Schedule):
             rule = "a number or a jaxsched.Schedule (of a function: LambdaLR(1.0, function))"
-            self.reject("lr", rule, TypeError)
+            self._reject("lr", rule, TypeError)
 
     def init(self) -> PlateauState:
         """The state before any metric, or where `best` and the counters say."""
-        self.require_scalars()
+        self._require_scalars()
         worst = np.inf if self.mode == "min" else -np.inf
         begun = [self.best, self.num_bad_epochs, self.cooldown_counter]
         best, *counters = (
@@ -119,7 +119,7 @@ class ReduceLROnPlateau(Value):
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
         checked(state)
-        self.require_scalars()
+        self._require_scalars()
         if not isinstance(self.lr, Schedule):
             return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
         _, schedule = _planned(self.lr)
@@ -228,7 +228,7 @@ class ReduceLROnPlateau(Value):
 
     def _judge(self, state: PlateauState, value: Any) -> PlateauState:
         """The state after a metric; `state.count` is already that of the next update."""
-        self.require_scalars()
+        self._require_scalars()
         plan, lr = _planned(self.lr) if isinstance(self.lr, Schedule) else ((), self.lr)
         lengths: dict[str, Any] = {"patience": self.patience, "cooldown": self.cooldown}
         lengths = {name: float(x) if known(x) else x for name, x in lengths.items()}  # of any size
@@ -248,7 +248,7 @@ class _Reduced(Schedule):
     factor: Float
     min_lr: Float
 
-    def curve(self, t):
+    def _curve(self, t):
         reduced = self.lr * xp.power(self.factor, t)
         return jnp.where(t == 0, self.lr, jnp.maximum(reduced, self.min_lr))
 
@@ -261,34 +261,34 @@ class _Scaled(Schedule):
     min_lr: Float
     num_reductions: Int
 
-    def plan(self):
+    def _plan(self):
         return _planned(self.schedule)[0], self
 
-    def rate(self, count, plan):
+    def _rate(self, count, plan):
         return _reduced(self.schedule, plan, count, self.factor, self.min_lr)(self.num_reductions)
 
-    def last_count(self):
-        return self.schedule.last_count()
+    def _last_count(self):
+        return self.schedule._last_count()
 
-    def undefined_from(self):
-        return self.schedule.undefined_from()
+    def _undefined_from(self):
+        return self.schedule._undefined_from()
 
-    def past_end(self, count):
-        return self.schedule.past_end(count)
+    def _past_end(self, count):
+        return self.schedule._past_end(count)
 
 
 def _reduced(lr, plan: tuple, count, factor, min_lr):
     """The rate at `count`, as a function of the number of reductions."""
     if not isinstance(lr, Schedule):
-        return _Reduced(lr, factor, min_lr).curve
-    rate = lr.rate(count, plan)
-    return _Reduced(rate, factor, jnp.minimum(min_lr, rate)).curve  # Reductions never raise it.
+        return _Reduced(lr, factor, min_lr)._curve
+    rate = lr._rate(count, plan)
+    return _Reduced(rate, factor, jnp.minimum(min_lr, rate))._curve  # Reductions never raise it.
 
 
 def _planned(schedule: Schedule) -> tuple[tuple, Schedule]:
-    """`schedule.plan()`, asked for once: to tabulate takes a while."""
+    """`schedule._plan()`, asked for once: to tabulate takes a while."""
     if "_planned" not in schedule.__dict__:
-        object.__setattr__(schedule, "_planned", schedule.plan())
+        object.__setattr__(schedule, "_planned", schedule._plan())
     return schedule.__dict__["_planned"]
 
 

@@ -61,7 +61,7 @@ class SequentialLR(Composite):
             if hasattr(milestones, "tolist"):  # a tensor
                 milestones = milestones.tolist()
             if not isinstance(milestones, list | tuple):
-                self.reject("milestones", "a list of counts, or an integer array", TypeError)
+                self._reject("milestones", "a list of counts, or an integer array", TypeError)
             milestones = tuple(map(as_count, milestones))
             if any(isinstance(m, jax.Array) for m in milestones):
                 milestones = jnp.stack(milestones)
@@ -69,30 +69,30 @@ class SequentialLR(Composite):
         super().__post_init__()
 
     @property
-    def swept(self) -> bool:
+    def _swept(self) -> bool:
         """Whether the milestones are an array, and so perhaps traced."""
         return not _are_counts(self.milestones)
 
-    def validate(self):
+    def _validate(self):
         milestones = self.milestones
         number = len(self.schedulers) - 1
-        shape = np.shape(milestones) if self.swept else (len(milestones),)
+        shape = np.shape(milestones) if self._swept else (len(milestones),)
         if shape[-1:] != (number,) and self.schedulers:
-            self.reject("milestones", f"{number} counts, one less than `schedulers`")
-        if self.swept and not jnp.issubdtype(milestones.dtype, jnp.integer):
-            self.reject("milestones", "whole counts from 0 up, in order, as integers")
-        counts = concrete(milestones) if self.swept else list(milestones)
+            self._reject("milestones", f"{number} counts, one less than `schedulers`")
+        if self._swept and not jnp.issubdtype(milestones.dtype, jnp.integer):
+            self._reject("milestones", "whole counts from 0 up, in order, as integers")
+        counts = concrete(milestones) if self._swept else list(milestones)
         if len(shape) == 1:
-            whole = self.swept or all(type(m) is int for m in counts)
+            whole = self._swept or all(type(m) is int for m in counts)
             if not whole or any(m < 0 for m in counts) or sorted(counts) != counts:
-                self.reject("milestones", "whole counts from 0 up, in order")
-        if not self.swept:
+                self._reject("milestones", "whole counts from 0 up, in order")
+        if not self._swept:
             object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
         elif any(isinstance(part, Composite) for part in self.schedulers):
-            self.reject("milestones", "Python ints where a part is a chain or a sequence")
-        super().validate()
+            self._reject("milestones", "Python ints where a part is a chain or a sequence")
+        super()._validate()
 
-    def live(self, group, horizon):
-        if self.swept:
-            self.reject("milestones", "Python ints inside another chain or sequence")
+    def _live(self, group, horizon):
+        if self._swept:
+            self._reject("milestones", "Python ints inside another chain or sequence")
         return protocol.Sequence(self.schedulers, self.milestones, group, horizon)

@@ -41,15 +41,15 @@ class StepLR(Multiplying):
     gamma: Float = 0.1
     last_epoch: int = static(default=-1)
 
-    def validate(self):
-        super().validate()
-        self.require("step_size", lambda n: n != 0, "a number of steps other than 0")
+    def _validate(self):
+        super()._validate()
+        self._require("step_size", lambda n: n != 0, "a number of steps other than 0")
         self._warn_if_below_one("step_size", "lr")
 
-    def scale(self, s, t):
-        return xp.power(self.gamma, self.drops(t) - self.drops(s))
+    def _scale(self, s, t):
+        return xp.power(self.gamma, self._drops(t) - self._drops(s))
 
-    def drops(self, t):
+    def _drops(self, t):
         """How many of the clock readings 1, ..., t are whole multiples of `step_size`."""
         return xp.quotient(xp.maximum(t, 0), _first_whole_multiple(abs(self.step_size)))
 

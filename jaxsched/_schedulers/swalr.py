@@ -41,31 +41,31 @@ class SWALR(Single):
     anneal_strategy: str = static(default="cos")
     last_epoch: int = static(default=-1)
 
-    own_clock = True
-    checked_by_value = ("anneal_epochs",)
+    _own_clock = True
+    _checked_by_value = ("anneal_epochs",)
 
-    def validate(self):
-        super().validate()
-        self.require(
+    def _validate(self):
+        super()._validate()
+        self._require(
             "anneal_epochs", lambda n: isinstance(n, INTEGERS) and n >= 0, "an int from 0 up"
         )
-        self.choose("anneal_strategy", "cos", "linear")
+        self._choose("anneal_strategy", "cos", "linear")
 
-    def first_clock(self, t):
+    def _first_clock(self, t):
         return 0
 
-    def attach(self, group):
+    def _attach(self, group):
         group.set_levels(SWALR, self, ("swa_lr",))
-        return super().attach(group)
+        return super()._attach(group)
 
-    def steps(self, s, t) -> Affine:
+    def _steps(self, s, t) -> Affine:
         # Once it has arrived, PyTorch sets the rate anew at every step.
-        left = self.left(s)
-        shrink = xp.where(left == 0.0, 0.0, xp.over(self.left(t), left))
+        left = self._left(s)
+        shrink = xp.where(left == 0.0, 0.0, xp.over(self._left(t), left))
         shrink = xp.where(t == s, 1.0, shrink)
         return Affine(shrink, self.swa_lr * (1.0 - shrink))
 
-    def left(self, t):
+    def _left(self, t):
         """The share of the way that is still to go."""
         way = xp.clip(xp.over(t, xp.maximum(self.anneal_epochs, 1)), 0.0, 1.0)
         way = xp.where((self.anneal_epochs == 0) & (t >= 0), 1.0, way)

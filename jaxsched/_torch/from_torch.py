@@ -1,4 +1,4 @@
-"""Live PyTorch schedulers to schedules: read what they hold, believe what they show.
+"""Live PyTorch schedulers to schedules: rebuild the arguments, then verify the current `lr`.
 
 A PyTorch scheduler keeps its arguments in its attributes and the rest in the optimizer's groups,
 where other schedulers, checkpoints and people write too. So a conversion is a guess with a
@@ -297,17 +297,17 @@ class _Group:
                 " scheduler or a person sets the rate too (a ChainedScheduler of all that step"
                 " together says it all)"
             )
-        if found.horizon() is None and by_steps in found.plan()[0]:
+        if found._horizon() is None and by_steps in found._plan()[0]:
             if self.total_steps is not None:
                 return dataclasses.replace(found, total_steps=self.total_steps)
-            found.warn_if_replayed()
+            found._warn_if_replayed()
         return found
 
     def _check_cost(self, count: Any) -> None:
         """Raises where a loop or the calls of a Python function would take minutes."""
         if count > _MOST_STEPS:
             plain = self.plain()
-            if plain.horizon() is None and by_steps in plain.plan()[0]:
+            if plain._horizon() is None and by_steps in plain._plan()[0]:
                 raise Unreadable(
                     f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed"
                     f" form, as every step is gone through, got {count}"
@@ -337,7 +337,7 @@ class _Group:
         yield plain
         if lr is None:
             return
-        if plain.resets_initial_lr or len(list(singles(plain))) > 1:
+        if plain._resets_initial_lr or len(list(singles(plain))) > 1:
             yield self._build(self.held, lr, own_base=True)
         # Whatever was done since, `lr` has gone through affine maps only.
         at_0, at_1 = (
@@ -349,7 +349,7 @@ class _Group:
             yield self.backwards
 
     def _warn(self, found: Any) -> None:
-        rate = found.carried()[0]
+        rate = found._carried()[0]
         if rate == self._initial_rate():
             return  # as built
         warn(
@@ -363,9 +363,9 @@ class _Group:
     def _fits(self, schedule: Any, count: Any) -> bool:
         parts = protocol.parts_at(schedule, int(count))
         for part, leaf in zip(parts, self.held.leaves(), strict=True):
-            there = part.schedule.own_clock or part.clock == leaf.state["last_epoch"]
+            there = part.schedule._own_clock or part.clock == leaf.state["last_epoch"]
             there = part.clock == leaf.state["_step_count"] - 1 if leaf.cls is SWALR else there
-            base = getattr(part.schedule, "base", None)
+            base = getattr(part.schedule, "_base", None)
             if not there or not (
                 base is None or math.isclose(base, base_of(leaf, self.index), rel_tol=1e-12)
             ):

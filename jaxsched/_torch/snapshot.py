@@ -1,4 +1,4 @@
-"""A PyTorch scheduler as it stands, live or saved: its class, its attributes, and its parts.
+"""Snapshot of a PyTorch scheduler, live or saved: class, attributes, nested parts.
 
 PyTorch keeps a scheduler's arguments in its attributes, some of them in another form, and some in
 the optimizer's groups. This is where they are found again.

@@ -1,4 +1,4 @@
-"""Any PyTorch scheduler to a table: a copy of it is stepped, on a stand-in of its optimizer."""
+"""Fallback: step a deep copy of a PyTorch scheduler on a dummy optimizer, and tabulate."""
 
 import contextlib
 import copy

@@ -174,7 +174,7 @@ class Loop:
     def __init__(self, parts: Sequence[Any], optimizer: Any):
         self.optimizer, self.count = optimizer, 0
         self.parts = [
-            (_build([part.schedule], optimizer), part.count_map)
+            (_build([part.schedule], optimizer), part._count_map)
             if isinstance(part, Mapped)
             else (_build([part], optimizer), CountMap())
             for part in parts
@@ -206,9 +206,9 @@ def _group_values(schedule) -> dict[str, Any]:
     if isinstance(schedule, ReduceLROnPlateau):
         return {"lr": _plain(schedule.lr)}
     values: dict[str, Any] = {}
-    lr, initial_lr = schedule.carried() or (None, None)
+    lr, initial_lr = schedule._carried() or (None, None)
     for part in singles(schedule):
-        if part.last_epoch == -1:
+        if getattr(part, "last_epoch", -1) == -1:
             continue
         if isinstance(part, OneCycleLR):
             initial_lr = part.max_lr / part.div_factor

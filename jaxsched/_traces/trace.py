@@ -1,4 +1,4 @@
-"""Recorded PyTorch rates on disk, and how far a schedule is from them.
+"""Traces: recorded PyTorch rates, in memory and on disk.
 
 A trace file holds JSON lines, one trace each. Rates are written as the shortest decimals that
 give the same float64 back, so that they are exact and a person can read them.

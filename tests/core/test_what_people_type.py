@@ -14,6 +14,7 @@ import pytest
 
 import jaxsched as js
 from jaxsched._core.schedule import without_warnings
+from jaxsched._schedulers import SCHEDULERS
 
 LR = 0.1
 E = js.ExponentialLR(LR, 0.9)
@@ -252,3 +253,25 @@ class Waving(js.Schedule):
 def test_python_control_flow_in_a_curve(cls, use):
     with pytest.raises(TypeError, match=rf"`{cls.__name__}\.curve` .*`jnp\.where`.*`jnp\.cos`"):
         use(cls(LR))
+
+
+PLATEAU = {"init", "update", "step", "averaged", "held"}
+
+
+@pytest.mark.parametrize("cls", SCHEDULERS)
+def test_the_public_names_are_the_arguments_and_what_one_calls(cls):
+    names = {name for name in dir(cls) if not name.startswith("_")}
+    arguments = {field.name for field in dataclasses.fields(cls)}
+    callable_ones = {"momentum"} if "momentum" in names else set()
+    callable_ones |= PLATEAU if cls is js.ReduceLROnPlateau else set()
+
+    assert names <= arguments | callable_ones
+    composites = {js.ChainedScheduler, js.SequentialLR}
+    assert ("momentum" in names) == (cls in composites | {js.CyclicLR, js.OneCycleLR})
+
+
+def test_the_package_shows_its_api_and_nothing_else():
+    public = {name for name in dir(js) if not name.startswith("_")}
+
+    assert set(js.__all__) <= public
+    assert public - set(js.__all__) <= {"testing"}

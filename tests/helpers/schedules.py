@@ -73,4 +73,4 @@ SCHEDULES = SINGLES | DERIVED
 
 def has_one_clock(schedule):
     """Whether PyTorch has a scheduler for it: two clocks are two calls of `step` in a loop."""
-    return not any(hasattr(part, "count_map") for part in getattr(schedule, "schedulers", ()))
+    return not any(hasattr(part, "_count_map") for part in getattr(schedule, "schedulers", ()))
