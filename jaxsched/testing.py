@@ -1,4 +1,4 @@
-"""Parity with PyTorch as a test of your own: two assertions, and pytest shows what differs.
+"""Parity with PyTorch as a test of your own: two assertions and the bounds they hold to.
 
     import jaxsched.testing, torch
 
@@ -20,11 +20,11 @@ from ._combine.counts import Mapped
 from ._combine.param_groups import groups_of
 from ._core.schedule import Schedule
 from ._torch.to_torch import the_torch
-from ._traces.compare import Curve, curves, error_text, momentum_of
+from ._traces.compare import Curve, bound, curves, error_text, momentum_of, ulp
 from ._traces.record import call_of, check_arguments, step_through
 from ._traces.trace import Trace
 
-__all__ = ["assert_matches_torch", "assert_matches_trace"]
+__all__ = ["assert_matches_torch", "assert_matches_trace", "bound", "ulp"]
 
 
 def assert_matches_torch(

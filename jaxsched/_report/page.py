@@ -24,7 +24,7 @@ import markupsafe
 from .. import __version__
 from .._core import numerics as xp
 from .._text.call import call_text
-from .._traces.compare import Comparison, curves, relative_text
+from .._traces.compare import MOST_ULP, Comparison, curves, relative_text
 from .._traces.trace import Trace
 from . import chart
 
@@ -46,7 +46,7 @@ def page(results: Iterable[tuple[str, Trace, Any, Pair]]) -> str:
         jax=jax.__version__,
         device=f"{device.platform} ({device.device_kind})",
         today=datetime.date.today(),
-        bound=chart.BOUND,
+        bound=MOST_ULP,
     )
 
 

@@ -11,6 +11,58 @@ from .._combine.param_groups import ParamGroups, groups_of
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .trace import Trace
 
+MOST_ULP = 0.501  # of float32; half a unit is a float64 rate rounded once
+MOST_RELATIVE = 1e-12  # in float64
+MOST_OF_PEAK = 1e-15  # PyTorch's own rounding, where a rate decays to 0
+
+
+def ulp(rates: Any, dtype: Any = np.float32) -> np.ndarray:
+    """The unit in the last place of float type `dtype` at each of the `rates`.
+
+    Args:
+      rates: numbers, in float64.
+      dtype: a NumPy float type.
+
+    Returns:
+      A float64 array of the shape of `rates`.
+
+    >>> ulp([1.0, 0.1])
+    array([1.1920929e-07, 7.4505806e-09])
+    """
+    kind, sizes = np.finfo(dtype), np.abs(np.asarray(rates, np.float64))
+    exponent = np.where(sizes > 0, np.frexp(sizes)[1] - 1, kind.minexp)
+    return 2.0 ** (np.maximum(exponent, kind.minexp) - kind.nmant)
+
+
+def bound(rates: Any, dtype: Any = np.float32) -> np.ndarray:
+    """How far a schedule may be from PyTorch's float64 `rates`, to count as exact.
+
+        float32:  0.501 ULP(rate) + 1e-15 * peak
+        float64:  1e-12 * |rate|  + 1e-15 * peak
+
+    Args:
+      rates: PyTorch's rates (or momenta) in float64, steps along the first axis.
+      dtype: the float type of the schedule's rates, NumPy's float32 or float64.
+
+    Returns:
+      A float64 array of the shape of `rates`.
+
+    >>> bound([0.1, 0.0])
+    array([3.73274098e-09, 1.00000000e-16])
+    """
+    return _own_bound(np.asarray(rates, np.float64), dtype) + MOST_OF_PEAK * _peak(rates)
+
+
+def _own_bound(rates: np.ndarray, dtype: Any) -> np.ndarray:
+    if np.dtype(dtype) == np.float32:
+        return MOST_ULP * ulp(rates)
+    return MOST_RELATIVE * np.abs(rates)
+
+
+def _peak(rates: Any) -> np.ndarray:
+    sizes = np.abs(np.asarray(rates, np.float64))
+    return np.max(sizes, axis=0, initial=0.0, where=np.isfinite(sizes))
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -192,15 +244,12 @@ def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
 
 
 def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
-    bits = np.finfo(ours.dtype).nmant
-    smallest = np.finfo(ours.dtype).minexp - bits
-    ulp = 2.0 ** np.maximum(np.frexp(np.abs(torch))[1] - 1 - bits, smallest)
-    peak = np.max(np.abs(torch), initial=0.0, where=np.isfinite(torch))
-    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * peak, 0.0)
-    limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
+    granted = MOST_OF_PEAK * _peak(torch)
+    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - granted, 0.0)
     with np.errstate(divide="ignore", over="ignore"):
+        ulps = error / ulp(torch, ours.dtype)
         relative = error / np.where(error == 0.0, 1.0, np.abs(torch))  # 0 / 0 is no error
-    return Curve(what, ours, torch, error / ulp, relative, error <= limit)
+    return Curve(what, ours, torch, ulps, relative, error <= _own_bound(torch, ours.dtype))
 
 
 def _worst(curve: Curve, counts: np.ndarray) -> Comparison:

@@ -8,6 +8,7 @@ import pytest
 import jaxsched as js
 from jaxsched import Trace, compare
 from jaxsched._traces.trace import shipped
+from jaxsched.testing import bound
 
 TRACES = [
     pytest.param(trace, id=f"{name}-{index}")
@@ -67,10 +68,8 @@ def test_matches_torch_every_way(way, trace: Trace, x64: bool):
         ours = np.asarray(way(schedule, jnp.asarray(trace.counts[some])))
 
     expected = trace.reference[some]
-    peak = 1e-15 * np.abs(trace.reference).max()
-    ulp = 2.0 ** (np.frexp(np.abs(expected))[1] - 24)
-    bound = 1e-12 * np.abs(expected) if x64 else 0.501 * ulp
-    assert (np.abs(ours.astype(float) - expected) <= bound + peak).all(), trace.call
+    limit = bound(trace.reference, ours.dtype)[some]
+    assert (np.abs(ours.astype(float) - expected) <= limit).all(), trace.call
 
 
 def test_fractional_epochs_are_recorded():
