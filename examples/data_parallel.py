@@ -23,7 +23,7 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from moons import Classifier, cross_entropy
-from recorded import HERE, load
+from recorded import load
 from rich.console import Console
 from rich.table import Table
 
@@ -122,7 +122,7 @@ def draw(path: Path, results: dict[str, np.ndarray]) -> None:
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--picture", type=Path, default=HERE / "pictures" / "data_parallel.png")
+    parser.add_argument("--picture", type=Path, default="data_parallel.png", metavar="PNG")
     parser.add_argument("--devices", type=int, metavar="N", help="make N devices of the CPU")
     parser.add_argument("--distributed", action="store_true", help="in each process of a cluster")
     parser.add_argument("--coordinator", metavar="HOST:PORT", help="in each process, by hand:")

@@ -1,8 +1,9 @@
 """Draws all sixteen schedulers, with PyTorch's recorded rates as points.
 
-python examples/plot_schedulers.py     # writes examples/schedulers.png
+python examples/plot_schedulers.py     # writes schedulers.png
 """
 
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -47,7 +48,11 @@ def rates(schedule, trace) -> np.ndarray:
     return schedule(trace.counts)
 
 
-def main(path: Path = Path(__file__).parent / "schedulers.png") -> None:
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--picture", type=Path, default="schedulers.png", metavar="PNG")
+    path = parser.parse_args(arguments).picture
+
     figure, axes = plt.subplots(4, 4, figsize=(16, 11), layout="constrained")
     for axis, (name, wanted) in zip(axes.flat, SHOWN.items(), strict=True):
         trace = next(t for t in shipped()[name] if wanted in t.call and t.lr.ndim == 1)

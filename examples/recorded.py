@@ -99,10 +99,12 @@ class Experiment:
             description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         parser.add_argument("--steps", type=int, metavar="N", help=f"only the first N {unit}s")
-        parser.add_argument("--picture", type=Path, metavar="PNG", help="where to draw it")
+        parser.add_argument(
+            "--picture", type=Path, metavar="PNG", help="where to draw it (default: here)"
+        )
         options = parser.parse_args(arguments)
         self.name, self.unit, self.epoch = Path(script).stem, unit, epoch
-        self.picture = options.picture or HERE / "pictures" / f"{self.name}.png"
+        self.picture = options.picture or Path(f"{self.name}.png")
         self.recorded = load(self.name)
         self.full = len(self.recorded[0]["loss"])
         if options.steps is not None and not 1 <= options.steps <= self.full:

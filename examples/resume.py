@@ -23,7 +23,7 @@ import optax
 import orbax.checkpoint as ocp
 from flax import nnx
 from moons import Classifier, cross_entropy
-from recorded import HERE, load
+from recorded import load
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -95,7 +95,7 @@ def train(optimizer, directory: Path | None = None, killed_at: int | None = None
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--picture", type=Path, default=HERE / "pictures" / "resume.png")
+    parser.add_argument("--picture", type=Path, default="resume.png", metavar="PNG")
     parser.add_argument("--train", choices=OPTIMIZERS, help="only train, in --directory")
     parser.add_argument("--directory", type=Path, help="where the checkpoints are")
     parser.add_argument("--kill", action="store_true", help=f"be killed at step {KILLED_AT}")

@@ -23,7 +23,7 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from recorded import HERE, copy_parameters, load
+from recorded import copy_parameters, load
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -127,7 +127,7 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=EPOCHS, metavar="N", help="only N epochs")
-    parser.add_argument("--picture", type=Path, default=HERE / "pictures" / "sweep.png")
+    parser.add_argument("--picture", type=Path, default="sweep.png", metavar="PNG")
     parser.add_argument("--devices", type=int, metavar="N", help="make N devices of the CPU")
     options = parser.parse_args(arguments)
     if not 1 <= options.steps <= EPOCHS:

@@ -24,7 +24,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jax.scipy.special import expit, logit
-from recorded import HERE, copy_parameters, load
+from recorded import copy_parameters, load
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -137,7 +137,7 @@ def tune(schedule: jaxsched.Schedule, steps: int, epochs: int = EPOCHS):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=HYPER_STEPS, help="the number of hyper-steps")
-    parser.add_argument("--picture", type=Path, default=HERE / "pictures" / "tune_schedule.png")
+    parser.add_argument("--picture", type=Path, default="tune_schedule.png", metavar="PNG")
     options = parser.parse_args(arguments)
     if options.steps < 1:
         parser.error(f"--steps must be from 1 up, got {options.steps}")

@@ -1,4 +1,4 @@
-"""Parity with PyTorch as a test of your own: two assertions, and pytest shows what differs.
+"""Parity with PyTorch as a test of your own: two assertions and the bounds they hold to.
 
     import jaxsched.testing, torch
 
@@ -20,11 +20,11 @@ from ._combine.counts import Mapped
 from ._combine.param_groups import groups_of
 from ._core.schedule import Schedule
 from ._torch.to_torch import the_torch
-from ._traces.compare import Curve, curves, momentum_of
+from ._traces.compare import Curve, bound, curves, error_text, momentum_of, ulp
 from ._traces.record import call_of, check_arguments, step_through
 from ._traces.trace import Trace
 
-__all__ = ["assert_matches_torch", "assert_matches_trace"]
+__all__ = ["assert_matches_torch", "assert_matches_trace", "bound", "ulp"]
 
 
 def assert_matches_torch(
@@ -54,7 +54,7 @@ def assert_matches_torch(
     Raises:
       AssertionError: where they differ by more than the bounds (0.501 ULP in float32, a relative
         1e-12 in float64 under `jax_enable_x64`, each plus 1e-15 of the peak rate). It shows the
-        first step that differs, both values, the error in ULP, and the worst step.
+        first step that differs, both values, how far apart they are, and the worst step.
       ImportError: without PyTorch.
       TypeError: where `build` returns no PyTorch scheduler, or `schedule` no rates.
       ValueError: for a `num_steps` or `metrics` of the wrong size.
@@ -136,7 +136,7 @@ def _initial_rate(schedule: Any) -> float:
 
 def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
     wrong = ~curve.ok.reshape(len(trace.counts), -1).all(axis=1)
-    error = np.where(np.isnan(curve.ulp), np.inf, curve.ulp)
+    error = np.where(np.isnan(curve.error), np.inf, curve.error)
     first = np.unravel_index(np.argmax(~curve.ok), curve.ok.shape)
     worst = np.unravel_index(np.argmax(np.where(curve.ok, -1.0, error)), error.shape)
     return (
@@ -151,8 +151,9 @@ def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
 def _place(trace: Trace, curve: Curve, index: tuple) -> str:
     group = f" of group {index[1]}" if len(index) > 1 else ""
     ours, torch = curve.ours[index], curve.torch[index]
-    relative = f"{100 * abs(float(ours) - torch) / abs(torch):.2g} %, " if torch else ""
+    error = error_text(curve.ours.dtype.name, curve.error[index])
+    if torch and ours.dtype == np.float32:
+        error = f"{100 * abs(float(ours) - torch) / abs(torch):.2g} %, {error}"
     return (
-        f"step {trace.counts[index[0]]}{group}: {curve.what} {ours!s}, PyTorch {torch!s}"
-        f" ({relative}{curve.ulp[index]:.3g} ULP)"
+        f"step {trace.counts[index[0]]}{group}: {curve.what} {ours!s}, PyTorch {torch!s} ({error})"
     )

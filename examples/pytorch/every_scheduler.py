@@ -1,6 +1,6 @@
 """A 2 x 2 parameter under SGD, through every scheduler of PyTorch. In JAX: ../every_scheduler.py
 
-python examples/pytorch/every_scheduler.py     # writes examples/runs/every_scheduler.npz
+python examples/pytorch/every_scheduler.py     # writes every_scheduler.npz
 """
 
 import torch

@@ -1,6 +1,6 @@
 """LogicNet in PyTorch: tells two moons apart. In JAX: ../logicnet.py
 
-python examples/pytorch/logicnet.py     # writes examples/runs/logicnet.npz
+python examples/pytorch/logicnet.py     # writes logicnet.npz
 """
 
 import torch

@@ -1,6 +1,6 @@
 """One-cycle training in PyTorch, the momentum cycling along. In JAX: ../one_cycle.py
 
-python examples/pytorch/one_cycle.py     # writes examples/runs/one_cycle.npz
+python examples/pytorch/one_cycle.py     # writes one_cycle.npz
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Fine-tuning in PyTorch: a slow backbone, a fast head. In JAX: ../parameter_groups.py
 
-python examples/pytorch/parameter_groups.py     # writes examples/runs/parameter_groups.npz
+python examples/pytorch/parameter_groups.py     # writes parameter_groups.npz
 """
 
 import torch

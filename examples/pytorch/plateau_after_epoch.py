@@ -2,7 +2,7 @@
 
 In JAX: ../plateau_after_epoch.py
 
-python examples/pytorch/plateau_after_epoch.py     # writes examples/runs/plateau_after_epoch.npz
+python examples/pytorch/plateau_after_epoch.py     # writes plateau_after_epoch.npz
 """
 
 import torch

@@ -2,7 +2,7 @@
 
 In JAX: ../plateau_epoch_mean.py
 
-python examples/pytorch/plateau_epoch_mean.py     # writes examples/runs/plateau_epoch_mean.npz
+python examples/pytorch/plateau_epoch_mean.py     # writes plateau_epoch_mean.npz
 """
 
 import torch

@@ -2,7 +2,7 @@
 
 In JAX: ../plateau_every_step.py
 
-python examples/pytorch/plateau_every_step.py     # writes examples/runs/plateau_every_step.npz
+python examples/pytorch/plateau_every_step.py     # writes plateau_every_step.npz
 """
 
 import torch

@@ -1,8 +1,8 @@
 """Writes down what a PyTorch training run started from, did and ended with.
 
 Each script beside this one is a plain PyTorch loop. It hands `record` a function that trains one
-variant in one dtype and returns a dict; the arrays go to ../runs/NAME.npz, where the JAX version
-of the loop reads them without PyTorch.
+variant in one dtype and returns a dict; the arrays go to NAME.npz in the working directory. Those
+in ../runs are what the JAX version of the loop reads, without PyTorch.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ def record(script: str, train: Callable[[str, torch.dtype], dict], variants: Ite
     for variant, dtype in track(runs, description=Path(script).stem):
         for name, value in flat(train(variant, DTYPES[dtype])):
             arrays[f"{variant}/{dtype}/{name}"] = value
-    path = Path(script).parents[1] / "runs" / f"{Path(script).stem}.npz"
+    path = Path(f"{Path(script).stem}.npz")
     np.savez_compressed(path, allow_pickle=False, **arrays)
     print(f"wrote {path.name}: {len(runs)} runs, {path.stat().st_size / 1000:.0f} kB")
 

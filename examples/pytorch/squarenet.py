@@ -1,6 +1,6 @@
 """SquareNet in PyTorch: learns y = x ** 2 from ten points. In JAX: ../squarenet.py
 
-python examples/pytorch/squarenet.py     # writes examples/runs/squarenet.npz
+python examples/pytorch/squarenet.py     # writes squarenet.npz
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Super-convergence in PyTorch: one cycle up to a large rate. In JAX: ../super_convergence.py
 
-python examples/pytorch/super_convergence.py     # writes examples/runs/super_convergence.npz
+python examples/pytorch/super_convergence.py     # writes super_convergence.npz
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Warm-up, then cosine, with AdamW, in PyTorch. In JAX: ../warmup_cosine.py
 
-python examples/pytorch/warmup_cosine.py     # writes examples/runs/warmup_cosine.npz
+python examples/pytorch/warmup_cosine.py     # writes warmup_cosine.npz
 """
 
 import torch

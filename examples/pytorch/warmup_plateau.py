@@ -3,7 +3,7 @@
 PyTorch's own ReduceLROnPlateau and LinearLR run on optimizers of their own, and the product of what
 they say is written into the one that trains. In JAX it is one schedule: ../warmup_plateau.py
 
-python examples/pytorch/warmup_plateau.py     # writes examples/runs/warmup_plateau.npz
+python examples/pytorch/warmup_plateau.py     # writes warmup_plateau.npz
 """
 
 import torch

@@ -10,8 +10,10 @@ import contextlib
 import dataclasses
 import enum
 import functools
+import inspect
 import math
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -290,7 +292,39 @@ def _checking_its_call(generated):
         check_call(type(self), args, kwargs)
         generated(self, *args, **kwargs)
 
+    __init__.__signature__ = _readable(inspect.signature(generated))  # type: ignore[attr-defined]
     return __init__
+
+
+class _Annotation(str):
+    """One that `help` shows without quotes."""
+
+    __repr__ = str.__str__
+
+
+def _readable(signature: inspect.Signature) -> inspect.Signature:
+    """The same, with `Number` and its like by their names, which Python's unions forget."""
+    parameters = [
+        parameter.replace(annotation=_Annotation(_type_text(parameter.annotation)))
+        if parameter.annotation is not parameter.empty
+        else parameter
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def _type_text(annotation: Any) -> str:
+    names, members = [], [annotation]
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        members = list(typing.get_args(annotation))
+    for name, alias in (("Number", Number), ("Float", Float), ("Int", Int)):
+        parts = typing.get_args(alias)
+        if set(parts) <= set(members):
+            names.append(name)
+            members = [member for member in members if member not in parts]
+    others = (x if isinstance(x, str) else inspect.formatannotation(x) for x in members)
+    texts = (re.sub(r"\b(\w+\.)+", "", text) for text in others)
+    return " | ".join([*names, *("None" if text == "NoneType" else text for text in texts)])
 
 
 def _refuse_change(self, name: str, *_: Any) -> typing.NoReturn:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._traces.compare import Comparison, Curve
+from .._traces.compare import MOST_ULP, Comparison, Curve
 from .._traces.trace import Trace
 from .scale import Scale
 
-BOUND = 0.501  # ULP of float32
 SIDE = 1000  # of the square
 RUNS = 150  # of neighbouring steps that a long curve is thinned to, smallest and largest value each
 MARGIN = 0.05  # of the height, above and below the rates
@@ -110,12 +109,12 @@ def _error_panel(curves: list[Curve], trace: Trace, comparison: Comparison) -> P
         kind="error",
         title="error in ULP of float32",
         alt=f"Error {_span(trace)}: at most {errors[worst]:.3g} ULP of float32, at step"
-        f" {count_text(comparison.worst_count)}; the bound is {BOUND} ULP.",
+        f" {count_text(comparison.worst_count)}; the bound is {MOST_ULP} ULP.",
         steps=_step_ticks(across, trace),
         levels=[(_percent(1 - up(level)), label) for level, label in levels],
         paths=[(kind, path) for kind, path in stems.items() if path],
         marks=[(_percent(x[worst]), _percent(heights[worst]))],
-        bound=_percent(1 - up(BOUND)),
+        bound=_percent(1 - up(MOST_ULP)),
     )
 
 

@@ -24,7 +24,7 @@ import markupsafe
 from .. import __version__
 from .._core import numerics as xp
 from .._text.call import call_text
-from .._traces.compare import Comparison, curves
+from .._traces.compare import MOST_ULP, Comparison, curves, relative_text
 from .._traces.trace import Trace
 from . import chart
 
@@ -46,7 +46,7 @@ def page(results: Iterable[tuple[str, Trace, Any, Pair]]) -> str:
         jax=jax.__version__,
         device=f"{device.platform} ({device.device_kind})",
         today=datetime.date.today(),
-        bound=chart.BOUND,
+        bound=MOST_ULP,
     )
 
 
@@ -54,7 +54,10 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"sha256": _sha256, "ulp": _ulp, "ulps": _ulps, "breakable": _breakable}
+    environment.filters |= {
+        "sha256": _sha256, "breakable": _breakable,
+        "ulp": _ulp, "relative": _relative, "error": _error,
+    }  # fmt: skip
     return environment.from_string(Path(__file__).with_suffix(".html").read_text("utf-8"))
 
 
@@ -68,8 +71,13 @@ def _breakable(call: str) -> markupsafe.Markup:
     return markupsafe.escape(call).replace("(", markupsafe.Markup("(<wbr>"))
 
 
-def _ulps(error: float) -> str:
-    return _ulp(error) if math.isnan(error) else f"{_ulp(error)} ULP"
+def _error(comparison: Comparison) -> str:
+    """The worst one, in the unit of its bound."""
+    if math.isnan(comparison.worst):
+        return "NaN"
+    if comparison.dtype == "float32":
+        return f"{_ulp(comparison.worst)} ULP"
+    return f"{_relative(comparison.worst)} relative"
 
 
 def _ulp(error: float) -> str:
@@ -78,6 +86,10 @@ def _ulp(error: float) -> str:
     if 0 < error < 10:
         return f"{error:.3f}"
     return f"{error:,.0f}" if error < 1e6 else f"{error:.2g}"
+
+
+def _relative(error: float) -> str:
+    return "NaN" if math.isnan(error) else relative_text(error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,9 +144,9 @@ class Group:
 
     @property
     def worst(self) -> list[float]:
-        """The largest errors, in float32 and in float64; not a number is the worst of all."""
+        """The largest errors, of float32 in ULP, of float64 relative; NaN is the worst of all."""
         return [
-            max((card.pair[index].worst_ulp for card in self.cards), key=_badness, default=0.0)
+            max((card.pair[index].worst for card in self.cards), key=_badness, default=0.0)
             for index in range(2)
         ]
 

@@ -11,36 +11,105 @@ from .._combine.param_groups import ParamGroups, groups_of
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .trace import Trace
 
+MOST_ULP = 0.501  # of float32; half a unit is a float64 rate rounded once
+MOST_RELATIVE = 1e-12  # in float64
+MOST_OF_PEAK = 1e-15  # PyTorch's own rounding, where a rate decays to 0
+
+
+def ulp(rates: Any, dtype: Any = np.float32) -> np.ndarray:
+    """The unit in the last place of float type `dtype` at each of the `rates`.
+
+    Args:
+      rates: numbers, in float64.
+      dtype: a NumPy float type.
+
+    Returns:
+      A float64 array of the shape of `rates`.
+
+    >>> ulp([1.0, 0.1])
+    array([1.1920929e-07, 7.4505806e-09])
+    """
+    kind, sizes = np.finfo(dtype), np.abs(np.asarray(rates, np.float64))
+    exponent = np.where(sizes > 0, np.frexp(sizes)[1] - 1, kind.minexp)
+    return 2.0 ** (np.maximum(exponent, kind.minexp) - kind.nmant)
+
+
+def bound(rates: Any, dtype: Any = np.float32) -> np.ndarray:
+    """How far a schedule may be from PyTorch's float64 `rates`, to count as exact.
+
+        float32:  0.501 ULP(rate) + 1e-15 * peak
+        float64:  1e-12 * |rate|  + 1e-15 * peak
+
+    Args:
+      rates: PyTorch's rates (or momenta) in float64, steps along the first axis.
+      dtype: the float type of the schedule's rates, NumPy's float32 or float64.
+
+    Returns:
+      A float64 array of the shape of `rates`.
+
+    >>> bound([0.1, 0.0])
+    array([3.73274098e-09, 1.00000000e-16])
+    """
+    return _own_bound(np.asarray(rates, np.float64), dtype) + MOST_OF_PEAK * _peak(rates)
+
+
+def _own_bound(rates: np.ndarray, dtype: Any) -> np.ndarray:
+    if np.dtype(dtype) == np.float32:
+        return MOST_ULP * ulp(rates)
+    return MOST_RELATIVE * np.abs(rates)
+
+
+def _peak(rates: Any) -> np.ndarray:
+    sizes = np.abs(np.asarray(rates, np.float64))
+    return np.max(sizes, axis=0, initial=0.0, where=np.isfinite(sizes))
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """How far a schedule is from a trace, in the float type JAX had; `print` it.
 
-    `worst_ulp` is the largest error in units in the last place of that type, after the 1e-15 of
-    the peak rate that PyTorch's own rounding is granted; `worst_count` is where, and `ours` and
-    `torch` are the two values there. `ok` says whether all lie within the bound: 0.501 ULP in
-    float32, a relative 1e-12 in float64.
+    `worst_ulp` is the largest error in units in the last place of that type, and `worst_relative`
+    the largest relative one, each after the 1e-15 of the peak rate that PyTorch's own rounding is
+    granted. `ok` says whether all lie within the bound: 0.501 ULP in float32, a relative 1e-12 in
+    float64. `worst_count` is where the error that is bounded is largest, and `ours` and `torch`
+    are the two values there.
     """
 
     dtype: str
     num_steps: int
     worst_ulp: float
+    worst_relative: float
     worst_count: float
     ours: float
     torch: float
     what: str
     ok: bool
 
+    @property
+    def worst(self) -> float:
+        """The largest error in the unit of its bound: ULP in float32, relative in float64."""
+        return self.worst_ulp if self.dtype == "float32" else self.worst_relative
+
     def __str__(self) -> str:
         verdict = "matches PyTorch" if self.ok else "differs from PyTorch"
+        worst = error_text(self.dtype, self.worst)
         return (
-            f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {self.worst_ulp:.3g} ULP at"
+            f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {worst} at"
             f" step {self.worst_count} ({self.what} {self.ours!r}, PyTorch {self.torch!r})"
         )
 
 
+def error_text(dtype: str, error: float) -> str:
+    """An error in the unit of its bound, named: thousands of float64 ULP may be within it."""
+    return f"{error:.3g} ULP" if dtype == "float32" else f"{relative_text(error)} relative"
+
+
+def relative_text(error: float) -> str:
+    return f"{error:.1e}" if error else "0"
+
+
 def compare(schedule: Any, trace: Trace) -> Comparison:
-    """Evaluates `schedule` at the steps of `trace` and measures the error in ULPs.
+    """Evaluates `schedule` at the steps of `trace` and measures the error.
 
     Args:
       schedule: a schedule, a ParamGroups for a trace of several groups, a ReduceLROnPlateau for
@@ -62,7 +131,7 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
     (lr 0.10000000149011612, PyTorch 0.1)
     """
     results = [_worst(curve, trace.counts) for curve in curves(schedule, trace)]
-    return max(results, key=lambda result: (not result.ok, result.worst_ulp))
+    return max(results, key=lambda result: (not result.ok, result.worst))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,7 +142,9 @@ class Curve:
       what: "lr" or "momentum".
       ours: in the float type JAX had, of shape `(steps,)` or `(steps, groups)`.
       torch: float64, likewise.
-      ulp: how far apart they are, as `Comparison` measures it; NaN where ours is.
+      ulp: how far apart they are in units in the last place, as `Comparison` measures it; NaN
+        where ours is.
+      relative: likewise relative to PyTorch's.
       ok: whether that is within the bound.
     """
 
@@ -81,7 +152,13 @@ class Curve:
     ours: np.ndarray
     torch: np.ndarray
     ulp: np.ndarray
+    relative: np.ndarray
     ok: np.ndarray
+
+    @property
+    def error(self) -> np.ndarray:
+        """How far apart they are in the unit of the bound, as `Comparison.worst`."""
+        return self.ulp if self.ours.dtype == np.float32 else self.relative
 
 
 def curves(schedule: Any, trace: Trace) -> list[Curve]:
@@ -167,22 +244,22 @@ def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
 
 
 def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
-    bits = np.finfo(ours.dtype).nmant
-    smallest = np.finfo(ours.dtype).minexp - bits
-    ulp = 2.0 ** np.maximum(np.frexp(np.abs(torch))[1] - 1 - bits, smallest)
-    peak = np.max(np.abs(torch), initial=0.0, where=np.isfinite(torch))
-    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - 1e-15 * peak, 0.0)
-    limit = 0.501 * ulp if ours.dtype == np.float32 else 1e-12 * np.abs(torch)
-    return Curve(what, ours, torch, error / ulp, error <= limit)
+    granted = MOST_OF_PEAK * _peak(torch)
+    error = np.maximum(np.abs(ours.astype(np.float64) - torch) - granted, 0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        ulps = error / ulp(torch, ours.dtype)
+        relative = error / np.where(error == 0.0, 1.0, np.abs(torch))  # 0 / 0 is no error
+    return Curve(what, ours, torch, ulps, relative, error <= _own_bound(torch, ours.dtype))
 
 
 def _worst(curve: Curve, counts: np.ndarray) -> Comparison:
-    ulp = np.where(np.isnan(curve.ulp), np.inf, curve.ulp)
-    worst = np.unravel_index(np.argmax(ulp), ulp.shape)
+    error = np.where(np.isnan(curve.error), np.inf, curve.error)
+    worst = np.unravel_index(np.argmax(error), error.shape)
     return Comparison(
         dtype=curve.ours.dtype.name,
         num_steps=curve.ours.size,
-        worst_ulp=float(curve.ulp[worst]),
+        worst_ulp=float(np.max(curve.ulp)),
+        worst_relative=float(np.max(curve.relative)),
         worst_count=counts[worst[0]].item(),
         ours=float(curve.ours[worst]),
         torch=float(curve.torch[worst]),

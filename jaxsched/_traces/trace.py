@@ -57,6 +57,11 @@ class Trace:
     metrics: np.ndarray | Expression | None = None
     schedule: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        count = f"{len(self.counts):,} count{'' if len(self.counts) == 1 else 's'}"
+        groups = f", {self.lr.shape[1]} groups" if self.lr.ndim == 2 else ""
+        return f"Trace({brief(self.call, 100)}, {count}{groups}, PyTorch {self.torch})"
+
     @property
     def reference(self) -> np.ndarray:
         """The rates to compare with: PyTorch's, or its closed form where that is the reference."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxsched as js
+from jaxsched.testing import bound
 
 LR = 0.1
 STEPS = 48
@@ -92,9 +93,8 @@ WITHOUT_A_TABLE = {
 
 
 def assert_close(ours, expected):
-    ulp = 2.0 ** (np.frexp(np.abs(expected))[1] - 24)
     error = np.abs(np.asarray(ours, float) - expected)
-    assert (error <= 0.501 * ulp + 1e-15 * np.abs(expected).max()).all(), error.argmax()
+    assert (error <= bound(expected)).all(), error.argmax()
 
 
 @pytest.mark.filterwarnings("ignore:.*no closed form:UserWarning")

@@ -3,7 +3,9 @@
 import dataclasses
 import inspect
 import math
+import pydoc
 import re
+import typing
 import warnings
 
 import jax
@@ -275,3 +277,59 @@ def test_the_package_shows_its_api_and_nothing_else():
 
     assert set(js.__all__) <= public
     assert public - set(js.__all__) <= {"testing"}
+
+
+# --- what `help` shows ---
+
+
+@pytest.mark.parametrize("cls", SCHEDULERS)
+def test_help_names_the_types_in_short(cls):
+    signature = inspect.signature(cls)
+    texts = [str(parameter.annotation) for parameter in signature.parameters.values()]
+
+    assert set(re.findall(r"\w+", " ".join(texts))) <= {
+        "Float", "Int", "Number", "None", "Schedule", "Sequence", "Callable", "Array", "ndarray",
+        "int", "float", "bool", "str",
+    }  # fmt: skip
+    assert "jax" not in str(signature) and "numpy" not in str(signature)
+    shown = pydoc.plain(pydoc.render_doc(cls))
+    assert f" |  {cls.__name__}{signature}\n" in shown
+    assert f" |  __init__(self, {str(signature)[1:]}\n" in shown
+    assert set(signature.parameters) == {f.name for f in dataclasses.fields(cls) if f.init}
+
+
+def test_help_reads_as_the_source_does():
+    assert str(inspect.signature(js.StepLR)) == (
+        "(lr: Float, step_size: Number, gamma: Float = 0.1, last_epoch: int = -1, *,"
+        " initial_lr: Float | None = None) -> None"
+    )
+    assert str(inspect.signature(js.SequentialLR)) == (
+        "(schedulers: Sequence[Schedule], milestones: Sequence[int] | Array | ndarray, *,"
+        " total_steps: int | None = None) -> None"
+    )
+    lr, *_ = inspect.signature(js.ReduceLROnPlateau).parameters.values()
+    assert str(lr) == "lr: Float | Schedule"
+
+
+def test_the_types_themselves_are_what_they_were():
+    hints = typing.get_type_hints(js.StepLR.__init__)
+    fields = {field.name: field.type for field in dataclasses.fields(js.StepLR)}
+
+    assert hints["step_size"] == fields["step_size"] == float | int | jax.Array | np.ndarray
+    assert hints["lr"] == fields["lr"] == float | jax.Array | np.ndarray
+
+
+def test_the_signature_of_ones_own_schedule():
+    class Mine(js.Schedule):
+        lr: float
+        best: "np.ndarray | None" = None
+
+        def curve(self, t):
+            return self.lr
+
+    class Other(Mine):
+        def __init__(self, scale: float):
+            super().__init__(lr=scale)
+
+    assert str(inspect.signature(Mine)) == "(lr: float, best: ndarray | None = None) -> None"
+    assert str(inspect.signature(Other)) == "(scale: float)"

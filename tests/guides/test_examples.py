@@ -1,5 +1,6 @@
 """The examples, run from end to end against PyTorch's recorded runs; and the recordings, live."""
 
+import argparse
 import importlib.util
 import subprocess
 import sys
@@ -33,6 +34,23 @@ def load(monkeypatch):
         yield load
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs each test in a folder of its own, and holds it to leave the examples as they are."""
+    monkeypatch.chdir(tmp_path)
+    before = files_of(EXAMPLES)
+    yield
+    assert files_of(EXAMPLES) == before
+
+
+def files_of(folder: Path) -> dict[Path, tuple[int, int]]:
+    """When each file was last written, and its size; but for what Python caches."""
+    paths = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return {
+        path: (path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.is_file()
+    }
+
+
 def test_every_script_is_tested_and_shown():
     assert sorted([*RECORDED, *OTHERS, "plot_schedulers"]) == SCRIPTS
     assert sorted(path.stem for path in (EXAMPLES / "pytorch").glob("*.py")) == sorted(
@@ -48,9 +66,10 @@ def test_every_script_is_tested_and_shown():
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_trains_as_pytorch_did(name, load, tmp_path, capsys):
-    load(EXAMPLES / f"{name}.py").main(["--picture", str(tmp_path / "picture.png")])
+    load(EXAMPLES / f"{name}.py").main([])
 
-    assert plt.imread(tmp_path / "picture.png").shape[1] > 900
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.png"]
+    assert plt.imread(tmp_path / f"{name}.png").shape[1] > 900
     assert "The rates are PyTorch's at every step" in capsys.readouterr().out
 
 
@@ -60,12 +79,50 @@ def test_runs_from_the_command_line_in_a_short_version(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert "│ 20 " in done.stdout
-    assert picture.exists()
+    assert list(tmp_path.iterdir()) == [picture]
     refused = subprocess.run(
         [*command[:2], "--steps", "1001"], capture_output=True, text=True
     )  # fmt: skip
     assert refused.returncode == 2
     assert "--steps must be from 1 to 1000, got 1001" in refused.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in RECORDED])
+def test_a_picture_goes_into_the_working_directory(name, load, monkeypatch):
+    """By default, and elsewhere with `--picture`; the others' tests above draw theirs so."""
+    parsed = []
+
+    class Parsed(Exception):
+        pass
+
+    def parse(parser, arguments):
+        parsed.append(parser_of(parser, arguments).picture)
+        raise Parsed
+
+    parser_of = argparse.ArgumentParser.parse_args
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
+    main = load(EXAMPLES / f"{name}.py").main
+    for arguments in ([], ["--picture", "a/b.png"]):
+        with pytest.raises(Parsed):
+            main(arguments)
+
+    assert parsed == [Path(f"{name.removeprefix('plot_')}.png"), Path("a/b.png")]
+
+
+def test_a_recording_goes_into_the_working_directory(load, tmp_path):
+    torch = pytest.importorskip("torch")
+    recorder = load(EXAMPLES / "pytorch" / "recorder.py")
+
+    def train(variant, dtype):
+        return {"loss": torch.ones(3, dtype=dtype), "final": {"a": np.arange(2)}}
+
+    recorder.record(str(EXAMPLES / "pytorch" / "logicnet.py"), train, ["plain"])
+    with np.load(tmp_path / "logicnet.npz") as made:
+        assert set(made) == {
+            f"plain/{dtype}/{name}"
+            for dtype in ("float32", "float64")
+            for name in ("loss", "final/a")
+        }
 
 
 def test_a_wrong_schedule_does_not_pass(load, tmp_path):
@@ -101,8 +158,9 @@ def test_a_nan_does_not_pass(load):
 
 
 def test_a_killed_run_resumes_bit_for_bit(load, tmp_path, capfd):
-    load(EXAMPLES / "resume.py").main(["--picture", str(tmp_path / "picture.png")])
+    load(EXAMPLES / "resume.py").main([])
 
+    assert [path.name for path in tmp_path.iterdir()] == ["resume.png"]
     assert capfd.readouterr().out.count("same bits") == 6
 
 

@@ -253,7 +253,7 @@ def test_the_picture_is_drawn(tmp_path):
     finally:
         sys.path.pop(0)
     with jax.numpy_dtype_promotion("standard"):
-        plot_schedulers.main(tmp_path / "all.png")
+        plot_schedulers.main(["--picture", str(tmp_path / "all.png")])
 
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
     assert set(plot_schedulers.SHOWN) == {torchs.split("(")[0] for torchs, *_ in TABLE}

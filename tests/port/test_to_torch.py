@@ -52,7 +52,9 @@ def forgotten(schedule):
     yield len(parts) > 1 and bool(resetting)  # the rate before it
     yield any(len([p for p in levels if type(p) is c]) > 1 for c in (js.OneCycleLR, js.SWALR))
     yield any(getattr(p, "epochs", None) for p in parts)  # only their product
-    yield any(getattr(p, "last_epoch", -1) >= 0 for p in parts)  # the rate before one that overwrites it
+    yield any(
+        getattr(p, "last_epoch", -1) >= 0 for p in parts
+    )  # the rate before one that overwrites it
     yield any(type(m) in (js.ChainedScheduler, js.SequentialLR) and m.total_steps for m in members)
 
 

@@ -22,6 +22,7 @@ import jaxsched as js
 from jaxsched._torch.to_torch import scheduler_class
 from jaxsched._traces.cases import cases, main
 from jaxsched._traces.trace import SHIPPED, load_traces
+from jaxsched.testing import bound
 
 LIVE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 STEPS = 40
@@ -33,13 +34,11 @@ def assert_matches(schedule, expected, exact):
         with jax.enable_x64(x64):
             ours = np.asarray(oracle.ours(schedule, np.arange(STEPS)), np.float64)
         for reference in (expected, exact):
-            ulp = 2.0 ** (np.frexp(np.abs(reference))[1] - 24)
-            bound = 1e-12 * np.abs(reference) if x64 else 0.501 * ulp
-            bound = bound + 1e-15 * np.abs(reference).max(axis=0)
-            if (np.abs(ours - reference) <= bound).all():
+            limit = bound(reference, np.float64 if x64 else np.float32)
+            if (np.abs(ours - reference) <= limit).all():
                 break
         else:
-            step = np.argmax((np.abs(ours - expected) > bound).reshape(STEPS, -1).any(axis=1))
+            step = np.argmax((np.abs(ours - expected) > limit).reshape(STEPS, -1).any(axis=1))
             pytest.fail(f"{schedule} at step {step}: {ours[step]}, PyTorch {expected[step]}")
 
 

@@ -8,6 +8,7 @@ import pytest
 import jaxsched as js
 from jaxsched import Trace, compare
 from jaxsched._traces.trace import shipped
+from jaxsched.testing import bound
 
 TRACES = [
     pytest.param(trace, id=f"{name}-{index}")
@@ -67,10 +68,8 @@ def test_matches_torch_every_way(way, trace: Trace, x64: bool):
         ours = np.asarray(way(schedule, jnp.asarray(trace.counts[some])))
 
     expected = trace.reference[some]
-    peak = 1e-15 * np.abs(trace.reference).max()
-    ulp = 2.0 ** (np.frexp(np.abs(expected))[1] - 24)
-    bound = 1e-12 * np.abs(expected) if x64 else 0.501 * ulp
-    assert (np.abs(ours.astype(float) - expected) <= bound + peak).all(), trace.call
+    limit = bound(trace.reference, ours.dtype)[some]
+    assert (np.abs(ours.astype(float) - expected) <= limit).all(), trace.call
 
 
 def test_fractional_epochs_are_recorded():
@@ -98,7 +97,7 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public
+    assert set(shipped()) == public | {"TwoClocks"}
     assert len(public) == 16
 
 
@@ -118,6 +117,52 @@ def test_the_error_is_measured_in_ulps():
 
     assert comparison.worst_ulp == pytest.approx(0.1 * 2.0**-22 / 2.0**-27, rel=0.5)
     assert "differs from PyTorch" in str(comparison)
+    assert "in float32, worst 3 ULP at step 0 " in str(comparison)
+
+
+def test_in_float64_the_error_is_relative():
+    torch = np.array([0.1 * (1 + 2.0**-42), 0.1, 1e-9 * (1 + 4e-13)])
+    trace = Trace("2.13.0", "call", "SGD", np.arange(3), torch)
+
+    with jax.enable_x64(True):
+        comparison = compare(js.MultiStepLR(0.1, [2], gamma=1e-8), trace)
+
+    assert comparison.ok
+    assert comparison.worst == comparison.worst_relative
+    assert comparison.worst == pytest.approx(2.0**-42, rel=0.05)
+    assert comparison.worst_count == 0
+    assert "worst 2.3e-13 relative at step 0 (lr 0.1, PyTorch 0.1000" in str(comparison)
+    assert "ULP" not in str(comparison)
+
+
+@pytest.mark.parametrize("torch, ok, worst", [
+    ([0.1, 0.0], False, np.inf), ([0.0, 0.0], False, np.inf), ([0.1, 0.1], True, 0.0)
+])  # fmt: skip
+def test_the_relative_error_of_a_rate_of_0(torch, ok, worst):
+    trace = Trace("2.13.0", "call", "SGD", np.arange(2), np.array(torch))
+
+    with jax.enable_x64(True):
+        comparison = compare(js.ConstantLR(0.1, 1.0), trace)
+
+    assert (comparison.ok, comparison.worst) == (ok, worst)
+    with jax.enable_x64(True):
+        zero = compare(
+            js.ConstantLR(0.0), Trace("2.13.0", "call", "SGD", np.arange(2), np.zeros(2))
+        )
+    assert zero.ok and zero.worst == 0.0 and "worst 0 relative" in str(zero)
+
+
+def test_a_trace_prints_as_one_line():
+    def trace(call, steps, *groups):
+        return Trace("2.13.0", call, "SGD", np.arange(steps), np.ones((steps, *groups)))
+
+    step = "StepLR(optimizer, step_size=30)"
+    assert repr(trace(step, 100)) == f"Trace({step}, 100 counts, PyTorch 2.13.0)"
+    assert repr(trace(step, 1)) == f"Trace({step}, 1 count, PyTorch 2.13.0)"
+    assert repr(trace(step, 2000, 3)) == f"Trace({step}, 2,000 counts, 3 groups, PyTorch 2.13.0)"
+    assert repr(trace("A(\n  1\n)", 2)) == "Trace(A( 1 ), 2 counts, PyTorch 2.13.0)"
+    for traces in shipped().values():
+        assert all(len(repr(t)) < 160 and "\n" not in repr(t) for t in traces)
 
 
 def test_the_whole_package_is_two_megabytes_at_most():

@@ -141,6 +141,19 @@ def test_what_differs_is_listed_on_top(html):
     assert "3 of 13 configurations differ" in "".join(found.texts["span"])
     assert found.texts["title"] == ["jaxsched: 3 of 13 configurations differ from PyTorch"]
     assert "Gap(<wbr>lr=0.1)" in html
+    assert "float64 by 1.0e-11 relative at step 20<br>" in html
+
+
+def test_float64_errors_are_relative():
+    html = page([result(*CASES[0]), result("ExponentialLR", TRACES["ExponentialLR"][2])])
+    tile = re.search(r"Worst float64 error, relative</dt><dd>(.*?)</dd><dd>(.*?)</dd>", html)
+
+    assert re.fullmatch(r"\d\.\de-1\d", tile[1]) and float(tile[1]) < 1e-12
+    assert tile[2] == "bound: 1e-12"
+    for in_float64 in re.findall(r"<h4>float64</h4>\n<p>(.*?)</p>", html):
+        assert "ULP" not in in_float64 and "relative at" in in_float64
+    for in_float32 in re.findall(r"<h4>float32</h4>\n<p>(.*?)</p>", html):
+        assert "ULP at" in in_float32
 
 
 def test_if_nothing_differs_it_says_so():

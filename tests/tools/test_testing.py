@@ -9,8 +9,9 @@ import optax
 import pytest
 
 import jaxsched as js
+from jaxsched._core.table import Table
 from jaxsched._traces.trace import shipped
-from jaxsched.testing import assert_matches_torch, assert_matches_trace
+from jaxsched.testing import assert_matches_torch, assert_matches_trace, ulp
 
 TRACES = {name: traces[0] for name, traces in shipped().items()}
 DECAY = js.ExponentialLR(0.1, 0.9)
@@ -80,8 +81,10 @@ def test_float64_is_held_to_its_own_bound():
     trace = TRACES["ExponentialLR"]
     off = dataclasses.replace(trace, lr=trace.lr * (1 + 5e-12))
     assert_matches_trace(trace.build(), off)
-    with jax.enable_x64(True), pytest.raises(AssertionError, match="in float64"):
+    message = r"at step 0: lr \S+, PyTorch \S+ \(5.0e-12 relative\)\n(?s:.*) in float64"
+    with jax.enable_x64(True), pytest.raises(AssertionError, match=message) as error:
         assert_matches_trace(trace.build(), off)
+    assert "ULP" not in str(error.value)
 
 
 def test_pytest_alone_is_enough(pytester_like):
@@ -222,3 +225,22 @@ def test_bad_arguments(build, steps, metrics, error, message):
         build = lambda o: torch.optim.lr_scheduler.StepLR(o, 2)  # noqa: E731
     with pytest.raises(error, match=message):
         assert_matches_torch(js.StepLR(0.1, 2), build, steps, metrics)
+
+
+def test_an_error_where_the_rate_is_0_is_one():
+    counts = np.arange(4)
+    trace = js.Trace(
+        "2.13.0", "LinearLR(optimizer)", "SGD", counts, np.array([0.1, 0.05, 0.0, 0.0])
+    )
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            wrong = Table([0.1, 0.05, 0.0, 1e-9])
+            assert not js.compare(wrong, trace).ok
+            assert js.compare(Table([0.1, 0.05, 0.0, 1e-17]), trace).ok  # PyTorch's own rounding
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_unit_in_the_last_place(dtype):
+    rates = np.array([1.0, 0.1, 3e-5, 1e-310 if dtype == np.float64 else 1e-42, 0.0], dtype)
+
+    np.testing.assert_array_equal(ulp(rates, dtype), np.spacing(np.abs(rates)))
