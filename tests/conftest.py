@@ -2,7 +2,7 @@
 
 import jax
 
-collect_ignore = ["helpers/oracle.py"]  # It needs PyTorch, and holds no tests.
+collect_ignore = ["helpers/oracle.py", "helpers/own_schedulers.py"]  # They need PyTorch.
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
