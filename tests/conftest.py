@@ -9,6 +9,6 @@ collect_ignore = ["helpers/oracle.py"]  # It needs PyTorch, and holds no tests.
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# PyTorch's threads wait for each other by spinning: where cores are shared, a training of small
-# arrays takes a hundred times as long. The recordings were made in one thread too.
+# PyTorch's threads wait for each other by spinning: where cores are shared, trainings of small
+# arrays have taken 80 times as long. The recordings were made in one thread too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
