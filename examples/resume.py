@@ -1,8 +1,8 @@
 """A run that is killed and resumed from an Orbax checkpoint: bit for bit the uninterrupted one.
 
 Schedules have no state of their own: what they need, and what a plateau remembers, is in Optax's
-state. For each of three optimizers a process trains, saves, and kills itself on the way; another
-one finds the checkpoint and goes on.
+state. For each of three optimizers a process trains, saves, and kills itself on the way; one more
+finds their checkpoints and goes on.
 
 python examples/resume.py
 """
@@ -25,7 +25,6 @@ from flax import nnx
 from moons import Classifier, cross_entropy
 from recorded import load
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 import jaxsched
@@ -93,32 +92,42 @@ def train(optimizer, directory: Path | None = None, killed_at: int | None = None
     return [np.asarray(values) for values in state["history"]]
 
 
+def kill_and_resume():
+    """Returns for each optimizer the last step saved, and the losses and rates of all steps."""
+    found = {}
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, __file__, "--directory", directory, "--train"]
+        killed = {name: subprocess.Popen([*command, name, "--kill"]) for name in OPTIMIZERS}
+        for name, process in killed.items():
+            assert process.wait() == -signal.SIGKILL, f"{name} was to be killed"
+            found[name] = ocp.CheckpointManager(Path(directory) / name).latest_step()
+        subprocess.run([*command, *OPTIMIZERS], check=True)
+        for name, saved in found.items():
+            with np.load(Path(directory) / name / "history.npz") as history:
+                found[name] = saved, (history["losses"], history["rates"])
+    return found
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--picture", type=Path, default="resume.png", metavar="PNG")
-    parser.add_argument("--train", choices=OPTIMIZERS, help="only train, in --directory")
+    parser.add_argument("--train", nargs="+", choices=OPTIMIZERS, help="only train these")
     parser.add_argument("--directory", type=Path, help="where the checkpoints are")
     parser.add_argument("--kill", action="store_true", help=f"be killed at step {KILLED_AT}")
     options = parser.parse_args(arguments)
     if options.train:
-        killed_at = KILLED_AT if options.kill else None
-        losses, rates = train(OPTIMIZERS[options.train], options.directory, killed_at)
-        np.savez(options.directory / "history.npz", losses=losses, rates=rates)
+        for name in options.train:
+            directory, killed_at = options.directory / name, KILLED_AT if options.kill else None
+            losses, rates = train(OPTIMIZERS[name], directory, killed_at)
+            np.savez(directory / "history.npz", losses=losses, rates=rates)
         return
 
     console = Console(width=120)
     table = Table("", "killed at", "went on from", "last loss", "losses", "rates", title="resume")
-    names = track(OPTIMIZERS, "three trainings, half a minute", disable=not sys.stdout.isatty())
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    for color, name in zip(("C0", "C1", "C2"), names, strict=False):
-        with tempfile.TemporaryDirectory() as directory:
-            command = [sys.executable, __file__, "--train", name, "--directory", directory]
-            killed = subprocess.run([*command, "--kill"])
-            assert killed.returncode == -signal.SIGKILL, f"{name} was to be killed"
-            saved = ocp.CheckpointManager(directory).latest_step()
-            subprocess.run(command, check=True)
-            with np.load(Path(directory) / "history.npz") as history:
-                resumed = history["losses"], history["rates"]
+    with console.status("three trainings, killed and resumed: half a minute"):
+        found = kill_and_resume()
+    for color, (name, (saved, resumed)) in zip(("C0", "C1", "C2"), found.items(), strict=True):
         uninterrupted = train(OPTIMIZERS[name])
         for what, ours, theirs in zip(("losses", "rates"), resumed, uninterrupted, strict=True):
             assert ours.tobytes() == theirs.tobytes(), f"{name}: the {what} differ"
