@@ -1,1 +1,1 @@
-"""What a schedule is; nothing here knows a scheduler or PyTorch. See README.md beside it."""
+"""What a schedule is; nothing here imports a scheduler or PyTorch. See README.md beside it."""

@@ -3,9 +3,9 @@
 One step of any PyTorch scheduler is an affine map of the current rate, lr <- a * lr + b. The
 map of the steps from clock `s` to clock `t` is a schedule's whole definition:
 
-- a schedule that *overwrites* states `curve(t)`, its rate at clock t (a = 0);
-- one that *multiplies* states `scale(s, t)`, the factor between two clocks (b = 0);
-- CosineAnnealingLR, SWALR and MultiplicativeLR state `steps(s, t)` themselves.
+- a schedule that *overwrites* states `_curve(t)`, its rate at clock t (a = 0); a user's, `curve(t)`;
+- one that *multiplies* states `_scale(s, t)`, the factor between two clocks (b = 0);
+- CosineAnnealingLR, SWALR and MultiplicativeLR state `_steps(s, t)` themselves.
 
 Everything else follows: a lone schedule, one resumed at `last_epoch`, chains and sequences
 (`protocol.py` finds out who steps when, `phases.py` puts the maps together), tables and
