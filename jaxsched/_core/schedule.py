@@ -3,7 +3,7 @@
 One step of any PyTorch scheduler is an affine map of the current rate, lr <- a * lr + b. The
 map of the steps from clock `s` to clock `t` is a schedule's whole definition:
 
-- a schedule that *overwrites* states `_curve(t)`, its rate at clock t (a = 0); a user's, `curve(t)`;
+- a schedule that *overwrites* states `_curve(t)`, its rate at clock t (a = 0);
 - one that *multiplies* states `_scale(s, t)`, the factor between two clocks (b = 0);
 - CosineAnnealingLR, SWALR and MultiplicativeLR state `_steps(s, t)` themselves.
 

@@ -96,13 +96,19 @@ class OneCycleLR(Cycling):
             raise ValueError(
                 f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self._length}."
             )
-        with np.errstate(over="ignore"):
-            initial = xp.over(self.max_lr, self.div_factor)
-            lowest = xp.over(initial, self.final_div_factor)
-        for name, rate in (("div_factor", initial), ("final_div_factor", lowest)):
-            if known(rate) and math.isinf(rate):
-                self._reject(name, "large enough that no rate is infinite")
+        self._refuse_infinite_rates()
         self._refuse_an_end_behind_it()
+
+    def _refuse_infinite_rates(self) -> None:
+        rate = self.max_lr
+        for name in ("div_factor", "final_div_factor"):
+            factor = getattr(self, name)
+            if not (known(rate) and known(factor)):
+                return  # Outside of x64 a traced one would be rounded.
+            with np.errstate(over="ignore"):
+                rate = xp.over(rate, factor)
+            if math.isinf(rate):
+                self._reject(name, "large enough that no rate is infinite")
 
     def _refuse_an_end_behind_it(self) -> None:
         if not (known(self._length) and known(self.pct_start)):

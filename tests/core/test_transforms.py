@@ -16,6 +16,7 @@ from schedules import LR, SCHEDULES, SINGLES, InverseSquareRoot, decay
 import jaxsched as js
 from jaxsched._core.affine import Affine
 from jaxsched._core.table import Table
+from jaxsched._text.expression import Expression
 
 COUNTS = np.arange(20)
 
@@ -537,7 +538,7 @@ def test_hash_and_repr(name):
 
     assert hash(schedule) == hash(copy.deepcopy(schedule))
     if name not in ("own", "table-in-a-sequence"):
-        scope = vars(js) | {"decay": decay, "Expression": js._config.Expression}
+        scope = vars(js) | {"decay": decay, "Expression": Expression}
         assert eval(repr(schedule), scope) == schedule
 
 

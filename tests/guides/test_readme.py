@@ -1,5 +1,6 @@
 """What README and guides show, run as it stands; their links; and the picture."""
 
+import contextlib
 import doctest
 import importlib
 import re
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import jax
+import jax.export
 import numpy as np
 import pytest
 
@@ -86,6 +88,19 @@ def write_trace(path):
         "2.13.0", "StepLR(optimizer, 30)", "SGD", np.arange(31), rates, schedule=config
     )
     trace.save(path)
+
+
+@pytest.fixture(autouse=True)
+def registered_again(monkeypatch):
+    """Lets a block register a class for `jax.export` that another test has registered."""
+    register = jax.export.register_namedtuple_serialization
+
+    def once(cls, **options):
+        with contextlib.suppress(ValueError):
+            register(cls, **options)
+        return cls
+
+    monkeypatch.setattr(jax.export, "register_namedtuple_serialization", once)
 
 
 def run_blocks(path, capsys):
