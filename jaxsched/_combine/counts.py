@@ -78,8 +78,8 @@ class Mapped(Derived):
         return None if last is None else self._count_map.first(last + 1) - 1
 
     def _undefined_from(self):
-        hole = self.schedule._undefined_from()
-        return None if hole is None else int(self._count_map.first(hole))
+        inner = self.schedule._undefined_from()
+        return None if inner is None else int(self._count_map.first(inner))
 
     def _past_end(self, count):
         return self.schedule._past_end(int(self._count_map(count)))

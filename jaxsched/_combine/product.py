@@ -96,8 +96,8 @@ class Product(Derived):
         return functools.reduce(xp.minimum, lasts) if lasts else None
 
     def _undefined_from(self):
-        holes = [hole for part in self._parts() if (hole := part._undefined_from()) is not None]
-        return min(holes, default=None)
+        firsts = [part._undefined_from() for part in self._parts()]
+        return min((first for first in firsts if first is not None), default=None)
 
     def _momentum_part(self):
         momenta = self._momenta()
@@ -150,11 +150,7 @@ def _momentum(schedule: Any) -> Schedule | None:
         return None
 
 
-def _times(self: Schedule, other: Any) -> Any:
-    return _product(self, other)
-
-
-def _times_reversed(self: Schedule, other: Any) -> Any:
+def _reversed(self: Schedule, other: Any) -> Any:
     return _product(other, self)
 
 
@@ -181,10 +177,5 @@ def _product(*factors: Any) -> Any:
     return Product(flat)
 
 
-setattr(Schedule, "__mul__", _times)  # noqa: B010
-
-
-setattr(Schedule, "__rmul__", _times_reversed)  # noqa: B010
-
-
-setattr(Schedule, "__truediv__", _over)  # noqa: B010
+for _name, _operation in (("mul", _product), ("rmul", _reversed), ("truediv", _over)):
+    setattr(Schedule, f"__{_name}__", _operation)

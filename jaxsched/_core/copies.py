@@ -153,10 +153,11 @@ def _exactly(thing: Any, memo: dict) -> Any:
 _MAKERS |= dict.fromkeys((tuple, list, dict), _exactly)
 
 
-def memory(thing: Any, seen: dict[int, Any] | None = None) -> Any:
+def memory(thing: Any, seen: dict[int, tuple[int, Any]] | None = None) -> Any:
     """All that a thing remembers, as nested lists of numbers and strings that compare by value.
 
     It goes where `private` goes: attributes, containers, closures, defaults, mutable globals.
+    What it has `seen`, by id, it replaces by its number.
     """
     seen = {} if seen is None else seen
     if isinstance(thing, _PLAIN):
@@ -164,9 +165,9 @@ def memory(thing: Any, seen: dict[int, Any] | None = None) -> Any:
     if isinstance(thing, type | types.ModuleType | types.CodeType):
         return None
     if id(thing) in seen:
-        return f"<{list(seen).index(id(thing))}>"
+        return f"<{seen[id(thing)][0]}>"
     if not isinstance(thing, _UNSHARED):
-        seen[id(thing)] = thing  # alive, so that no other thing gets its id
+        seen[id(thing)] = len(seen), thing  # alive, so that no other thing gets its id
     if hasattr(thing, "tolist"):
         size = thing.numel() if hasattr(thing, "numel") else np.size(thing)
         return repr(thing.tolist() if size <= _LARGE else thing.shape)

@@ -102,8 +102,8 @@ def _prepare(schedule) -> _Prepared:
         constants = {
             dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
         }
-        hole = stand_in._undefined_from()
-        prepared = _Prepared(static, exact, [], last_count, rounded, constants, hole)
+        undefined_from = stand_in._undefined_from()
+        prepared = _Prepared(static, exact, [], last_count, rounded, constants, undefined_from)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
     fixed = tuple(map(_fixed, leaves))
@@ -124,14 +124,14 @@ def require_scalars(schedule) -> None:
         )
 
 
-def _refuse_undefined(schedule, count, hole: int) -> None:
+def _refuse_undefined(schedule, count, undefined_from: int) -> None:
     """Raises a ValueError for a count at which a table holds no number, or that may be one."""
     traced = isinstance(count, jax.core.Tracer)
-    if traced or np.max(count, initial=0) >= hole:
+    if traced or np.max(count, initial=0) >= undefined_from:
         raise ValueError(
-            f"`{type(schedule).__name__}(...)(count)` takes counts below {hole}, from where on the"
-            " rate in its table is an infinity or a NaN (`total_steps` would be no larger), got"
-            f" {'a traced one, which may be any' if traced else np.max(count)}."
+            f"`{type(schedule).__name__}(...)(count)` takes counts below {undefined_from}, from"
+            " where on the rate in its table is an infinity or a NaN (`total_steps` would be no"
+            f" larger), got {'a traced one, which may be any' if traced else np.max(count)}."
         )
 
 

@@ -285,16 +285,8 @@ def no_number(self: Schedule, *_: Any) -> NoReturn:
     )
 
 
-for _operation in (
-    "add",
-    "radd",
-    "sub",
-    "rsub",
-    "pow",
-    "rpow",
-    "neg",
-    "rtruediv",
-):  # what Optax tries
+_OF_NUMBERS = ["add", "radd", "sub", "rsub", "pow", "rpow", "neg", "rtruediv"]  # what Optax tries
+for _operation in _OF_NUMBERS:
     setattr(Schedule, f"__{_operation}__", no_number)
 
 
@@ -327,8 +319,8 @@ def caller_level() -> int:
 
 def first_undefined(rates: Any) -> int | None:
     """The first count at which a table holds no number."""
-    holes = ~np.isfinite(rates)
-    return int(holes.argmax()) if holes.any() else None
+    undefined = ~np.isfinite(rates)
+    return int(undefined.argmax()) if undefined.any() else None
 
 
 class Lookup(Schedule):

@@ -262,7 +262,7 @@ def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
 
 
 _MOST_STEPS = 10**7  # of a compiled loop
-_MOST_CALLS = 100_000  # of a Python function
+MOST_CALLS = 100_000  # of a Python function
 
 
 class _Group:
@@ -315,9 +315,9 @@ class _Group:
         if self.total_steps is None or not self.of_functions:
             return
         begun = max(built_at(leaf) for leaf in self.held.leaves())
-        if begun > _MOST_CALLS:
+        if begun > MOST_CALLS:
             raise Unreadable(
-                f"must hold a `last_epoch` at most {_MOST_CALLS} above `_step_count`, to be"
+                f"must hold a `last_epoch` at most {MOST_CALLS} above `_step_count`, to be"
                 f" tabulated with `total_steps`, got {begun}"
             )
 

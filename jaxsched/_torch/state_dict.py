@@ -30,7 +30,7 @@ from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
 from .._schedulers.swalr import SWALR
 from . import old_states, state_schema
-from .from_torch import as_total_steps, read
+from .from_torch import MOST_CALLS, as_total_steps, read
 from .snapshot import Held, Unreadable, plain
 
 # The keys that tell a class from those below it.
@@ -54,7 +54,6 @@ _TELLTALES: list[tuple[type, tuple[str, ...]]] = [
 ]
 _KEYS = dict(_TELLTALES)
 _MOST_PARTS = 256
-_MOST_CALLS = 100_000  # of a Python function
 _IN_GROUPS = {
     OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
     SWALR: ("swa_lr",),
@@ -334,7 +333,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
 
     if not explains([function(step) for function in functions]):
         return MultiplicativeLR
-    if step > _MOST_CALLS or explains(
+    if step > MOST_CALLS or explains(
         [math.prod(map(function, range(1, step + 1))) for function in functions]
     ):
         raise ValueError(

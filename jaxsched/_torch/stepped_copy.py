@@ -230,7 +230,8 @@ def _generators() -> list:
 def _state(scheduler: Any) -> list:
     """All that a scheduler and its optimizer's groups hold."""
     optimizer = scheduler.optimizer
-    seen = {id(optimizer): -1, id(optimizer.param_groups): -2}  # compared by its groups
+    apart = [optimizer, optimizer.param_groups]  # compared by the numbers in its groups
+    seen = {id(thing): (number, thing) for number, thing in enumerate(apart)}
     groups = [sorted(_numbers(group).items()) for group in optimizer.param_groups]
     return [memory(scheduler, seen), memory(groups)]
 

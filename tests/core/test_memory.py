@@ -7,35 +7,12 @@ import random
 import jax
 import numpy as np
 import pytest
+from remembering import counter, growing, popping
 
 import jaxsched as js
 
 calls = 0
 ones = [1.0]
-
-
-def counter():
-    seen = 0
-
-    def factor(step):
-        nonlocal seen
-        seen += 1
-        return 1.0 / seen
-
-    return factor, lambda: seen
-
-
-def popping():
-    values = [1.0 / n for n in range(1, 400)]
-    return (lambda step: values.pop(0)), lambda: len(values)
-
-
-def growing():
-    def factor(step, seen=[]):  # noqa: B006
-        seen.append(step)
-        return 1.0 / len(seen)
-
-    return factor, lambda: len(factor.__defaults__[0])
 
 
 def attribute():

@@ -8,6 +8,7 @@ pytest.importorskip("torch")
 import torch
 from oracle import assert_close, history, sgd, step
 from own_schedulers import BatchCounter, GradualWarmup, Noam, OwnCounter, Told, seen
+from remembering import counter, growing, popping
 from torch.optim import lr_scheduler
 
 import jaxsched as js
@@ -194,33 +195,9 @@ class Slotted:
         return 1.0 / self.seen
 
 
-def counting():
-    seen = 0
-
-    def factor(step):
-        nonlocal seen
-        seen += 1
-        return 1.0 / seen
-
-    return factor, lambda: seen
-
-
-def taking():
-    left = [1.0 / n for n in range(1, 99)]
-    return (lambda step: left.pop(0)), lambda: len(left)
-
-
 def iterating():
     left = iter([1.0 / n for n in range(1, 99)])
     return (lambda step: next(left)), lambda: left.__length_hint__()
-
-
-def appending():
-    def factor(step, seen=[]):  # noqa: B006
-        seen.append(step)
-        return 1.0 / len(seen)
-
-    return factor, lambda: len(factor.__defaults__[0])
 
 
 def an_object():
@@ -228,7 +205,7 @@ def an_object():
     return slotted, lambda: slotted.seen
 
 
-REMEMBERING = [counting, taking, iterating, appending, an_object]
+REMEMBERING = [counter, popping, iterating, growing, an_object]
 
 
 @pytest.mark.parametrize("build", [lr_scheduler.LambdaLR, Holding], ids=["LambdaLR", "own class"])
