@@ -26,8 +26,8 @@ from ._combine.param_groups import ParamGroups
 from ._combine.product import Product
 from ._combine.stack import stack
 from ._combine.tabulate import tabulate
+from ._core.fields import static
 from ._core.schedule import Schedule
-from ._core.value import static
 from ._optax import current_lr, fast_forward
 from ._schedulers.chained_scheduler import ChainedScheduler
 from ._schedulers.constant_lr import ConstantLR

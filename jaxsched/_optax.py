@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ._core.value import as_count
+from ._core.number import as_count
 from ._schedulers.plateau_flows import PlateauState
 
 

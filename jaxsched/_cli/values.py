@@ -9,6 +9,7 @@ from .._combine.counts import Mapped
 from .._combine.param_groups import ParamGroups, groups_of
 from .._core import numerics as xp
 from .._core.closed_forms import by_steps
+from .._core.past_end import earliest
 from .._core.schedule import Schedule
 from .._core.value import evolve
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
@@ -41,8 +42,8 @@ def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool)
 
 def last_count(schedule: Any) -> float:
     """The last step that a schedule has."""
-    ends = [g._last_count() for g in groups_of(schedule) if isinstance(g, Schedule)]
-    return min((end for end in ends if end is not None), default=np.inf)
+    end = earliest([g._end() for g in groups_of(schedule) if isinstance(g, Schedule)])
+    return np.inf if end is None else end.last
 
 
 def within(schedule: Any, steps: int) -> Any:

@@ -1,20 +1,23 @@
 """The same schedule at another count: per_epoch, per_update, delay and skip."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from typing import Annotated, Any, TypeAlias
 
 from .._core import protocol
 from .._core.count_map import CountMap
+from .._core.fields import NESTED, Kind, static
+from .._core.number import Int
 from .._core.schedule import Derived, Schedule
-from .._core.value import Int, as_count, evolve, static
+from .._core.value import call_of, evolve
 from .param_groups import ParamGroups
 
 
 def _is_int(number: Any) -> bool:
     return isinstance(number, int)
+
+
+_Positive: TypeAlias = Annotated[Int, Kind(integers=range(1, 2**63), from_float=True)]
+_FromZero: TypeAlias = Annotated[Int, Kind(integers=range(2**63), from_float=True)]
 
 
 class Mapped(Derived):
@@ -24,31 +27,18 @@ class Mapped(Derived):
     milestones are, and a leaf where it is an array.
     """
 
-    schedule: Schedule
+    schedule: Annotated[Schedule, NESTED]
 
     _role = ""  # what the number is in the `CountMap`
-    _smallest = 0  # what it may be
-
-    def __post_init__(self):
-        name, number = self._number()
-        object.__setattr__(self, name, as_count(number))
-        super().__post_init__()
 
     def _number(self) -> tuple[str, Any]:
-        name = dataclasses.fields(self)[-1].name
+        name = self._field_table[-1].name
         return name, getattr(self, name)
 
     def _validate(self):
         if not isinstance(self.schedule, Schedule):
             rule = "a schedule of the step count (a plateau has `held` and `averaged` for epochs)"
             self._reject("schedule", rule, TypeError)
-        name, number = self._number()
-        rule = "a positive int" if self._smallest else "an int from 0 up"
-        if type(number) is bool:
-            self._reject(name, rule)
-        self._require(
-            name, lambda n: isinstance(n, int | np.integer) and self._smallest <= n < 2**63, rule
-        )
 
     @property
     def _count_map(self) -> CountMap:
@@ -70,49 +60,46 @@ class Mapped(Derived):
     def _nested(self):
         return (self.schedule,)
 
-    def _live(self, group, horizon):
-        return protocol.Paced(self.schedule, self._count_map, group, horizon)
+    def _live(self, group, table_size):
+        return protocol.Paced(self.schedule, self._count_map, group, table_size)
 
-    def _last_count(self):
-        last = self.schedule._last_count()
-        return None if last is None else self._count_map.first(last + 1) - 1
+    def _end(self):
+        inner = self.schedule._end()
+        return None if inner is None else inner.through(self._count_map, self._count_map.first)
 
     def _undefined_from(self):
         inner = self.schedule._undefined_from()
         return None if inner is None else int(self._count_map.first(inner))
-
-    def _past_end(self, count):
-        return self.schedule._past_end(int(self._count_map(count)))
 
     @property
     def momentum(self):
         return type(self)(self.schedule.momentum, self._number()[1])
 
     def __repr__(self):
-        name, number = self._number()
-        return f"{CALLS[type(self)].__name__}({self.schedule!r}, {name}={number!r})"
+        named = {name: repr(value) for name, value in self._arguments()}
+        return call_of(CALLS[type(self)].__name__, named.pop("schedule"), **named)
 
 
 class PerEpoch(Mapped):
     """A schedule stepped once an epoch; what `per_epoch` returns."""
 
-    steps_per_epoch: Int = static(when=_is_int)
+    steps_per_epoch: _Positive = static(when=_is_int)
 
-    _role, _smallest = "every", 1
+    _role = "every"
 
 
 class PerUpdate(Mapped):
     """A schedule stepped several times an update; what `per_update` returns."""
 
-    steps_per_update: Int = static(when=_is_int)
+    steps_per_update: _Positive = static(when=_is_int)
 
-    _role, _smallest = "times", 1
+    _role = "times"
 
 
 class Delay(Mapped):
     """A schedule that begins later; what `delay` returns."""
 
-    num_steps: Int = static(when=_is_int)
+    num_steps: _FromZero = static(when=_is_int)
 
     _role = "wait"
 
@@ -120,7 +107,7 @@ class Delay(Mapped):
 class Skip(Mapped):
     """A schedule that has begun before; what `skip` returns."""
 
-    num_steps: Int = static(when=_is_int)
+    num_steps: _FromZero = static(when=_is_int)
 
     _role = "ahead"
 

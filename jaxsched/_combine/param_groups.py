@@ -3,12 +3,13 @@
 import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from .._core.fields import NESTED
 from .._core.schedule import Schedule
 from .._core.value import Value
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
@@ -35,7 +36,7 @@ class ParamGroups(Value):
     StepLR(lr=0.1, step_size=30)
     """
 
-    schedules: Sequence[Schedule | ReduceLROnPlateau]
+    schedules: Annotated[Sequence[Schedule | ReduceLROnPlateau], NESTED]
 
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):

@@ -3,15 +3,17 @@
 import functools
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._core import numerics as xp
+from .._core.fields import NESTED
+from .._core.number import Number, concrete, is_real
+from .._core.past_end import earliest
 from .._core.schedule import Derived, Schedule, no_number
-from .._core.value import Number, concrete, evolve, is_real
+from .._core.value import evolve
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .param_groups import ParamGroups
 
@@ -45,7 +47,7 @@ class Product(Derived):
     CosineAnnealingLR(lr=0.1, T_max=8) * LinearLR(lr=1.0, start_factor=0.25, total_iters=3) * 0.5
     """
 
-    schedules: "Sequence[Schedule | Number]"
+    schedules: Annotated["Sequence[Schedule | Number]", NESTED]
 
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):
@@ -87,13 +89,12 @@ class Product(Derived):
         ]
         return functools.reduce(operator.mul, rates)
 
-    def _within(self, horizon):
-        parts = [x._within(horizon) if isinstance(x, Schedule) else x for x in self.schedules]
+    def _tabulated(self, size):
+        parts = [x._tabulated(size) if isinstance(x, Schedule) else x for x in self.schedules]
         return evolve(self, schedules=tuple(parts))
 
-    def _last_count(self):
-        lasts = [last for part in self._parts() if (last := part._last_count()) is not None]
-        return functools.reduce(xp.minimum, lasts) if lasts else None
+    def _end(self):
+        return earliest([part._end() for part in self._parts()])
 
     def _undefined_from(self):
         firsts = [part._undefined_from() for part in self._parts()]

@@ -17,8 +17,10 @@ import numpy as np
 from .._core import numerics as xp
 from .._core.arrays import wide
 from .._core.closed_forms import by_steps
+from .._core.fields import static
+from .._core.number import concrete
 from .._core.schedule import Schedule
-from .._core.value import concrete, evolve, static
+from .._core.value import evolve
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.sequential_lr import SequentialLR
 
@@ -32,6 +34,8 @@ class Stack(Schedule):
     def __post_init__(self):
         if not isinstance(self.schedules, list | tuple):
             self._reject("schedules", "a list of schedules", TypeError)
+        if not self.schedules:
+            self._reject("schedules", "at least one schedule")
         object.__setattr__(self, "schedules", _Schedules(self.schedules))
         numbers = np.arange(len(self.schedules)) if self.numbers is None else self.numbers
         if not isinstance(numbers, jax.Array):
@@ -39,8 +43,6 @@ class Stack(Schedule):
         super().__post_init__()
 
     def _validate(self):
-        if not self.schedules:
-            self._reject("schedules", "at least one schedule")
         for index, schedule in enumerate(self.schedules):
             if not isinstance(schedule, Schedule) or isinstance(schedule, Stack):
                 raise TypeError(

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
+from .._core.number import as_positive_int
 from .._core.schedule import Schedule
 from .._core.table import Table
-from .._core.value import as_count
 
 
 def tabulate(schedule: Schedule, num_steps: int) -> Table:
@@ -36,11 +36,7 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
             "`tabulate(schedule=...)` must be a schedule, whose rates become the table, got"
             f" {type(schedule).__name__}."
         )
-    num_steps = as_count(num_steps)
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or not 0 < num_steps < 2**31:
-        raise ValueError(
-            f"`tabulate(num_steps=...)` must be a positive int (below 2**31), got {num_steps!r}."
-        )
+    num_steps = as_positive_int("tabulate(num_steps=...)", num_steps)
     # On the CPU, because a TPU's float64 is two float32.
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.ensure_compile_time_eval(), jax.default_device(cpu):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .value import native
+from .number import native
 
 
 def float_type():

@@ -1,8 +1,15 @@
-"""Checks of constructor calls: a wrong one is told what to write instead."""
+"""Calls of constructors: a wrong one is told what to write instead; `help` shows a short one."""
 
 import dataclasses
 import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Iterator
 from typing import Any
+
+from .number import Float, Int, Number
 
 
 def check_call(cls: type, args: tuple, kwargs: dict[str, Any]) -> None:
@@ -83,4 +90,48 @@ def _refuse_unpacked(cls: type, placed: list[str], args: tuple) -> None:
         raise TypeError(
             f"`{cls.__name__}({placed[0]}=...)` must be a list, got its schedules one by one:"
             f" write `{cls.__name__}([a, b])`."
+        )
+
+
+class _Annotation(str):
+    """One that `help` shows without quotes."""
+
+    __repr__ = str.__str__
+
+
+def readable(signature: inspect.Signature) -> inspect.Signature:
+    """The same, with `Number` and its like by their names, which Python's unions forget."""
+    parameters = [
+        parameter.replace(annotation=_Annotation(_type_text(parameter.annotation)))
+        if parameter.annotation is not parameter.empty
+        else parameter
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def _type_text(annotation: Any) -> str:
+    names: list[str] = []
+    members = list(dict.fromkeys(_members(annotation)))
+    for name, alias in (("Number", Number), ("Float", Float), ("Int", Int)):
+        parts = typing.get_args(alias)
+        if set(parts) <= set(members):
+            names.append(name)
+            members = [member for member in members if member not in parts]
+    texts = (x if isinstance(x, str) else inspect.formatannotation(x) for x in members)
+    others = [re.sub(r"\b(\w+\.)+", "", text) for text in texts]
+    return " | ".join([*names, *("None" if text == "NoneType" else text for text in others)])
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types of a union, without what is attached to them."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        yield from _members(annotation.__origin__)
+    elif origin in (types.UnionType, typing.Union):
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    else:
+        yield (
+            annotation.__forward_arg__ if isinstance(annotation, typing.ForwardRef) else annotation
         )

@@ -8,13 +8,13 @@ import numpy as np
 
 from . import numerics as xp
 from .arrays import own, settled
-from .past_end import in_range
-from .value import known, lenient
+from .number import is_concrete, lenient
+from .past_end import End, in_range
 
 
-def checked(schedule, count, last_count: int | None):
+def checked(schedule, count, end: End | None):
     """`count` as an array from 0 up, after every check that its type and value allow."""
-    if type(count) is int and 0 <= count < 2**63 and last_count is None:
+    if type(count) is int and 0 <= count < 2**63 and end is None:
         return np.asarray(count)  # nothing to check, and no time to lose
     name = type(schedule).__name__
     traced = isinstance(count, jax.core.Tracer)
@@ -26,10 +26,10 @@ def checked(schedule, count, last_count: int | None):
     if traced:
         count = _from_zero(settled(count))
     elif count.size:
-        count = _checked_values(schedule, name, count, last_count)
-    if last_count is not None and (traced or not known(last_count)):
-        end = f"past step {last_count}" if known(last_count) else "past its end"
-        count = in_range(count, last_count, f"Tried to step `{name}` {end}.")
+        count = _checked_values(name, count, end)
+    if end is not None and (traced or not is_concrete(end.last)):
+        where = f"past step {end.last}" if is_concrete(end.last) else "past its end"
+        count = in_range(count, end.last, f"Tried to step `{name}` {where}.")
     return count
 
 
@@ -44,7 +44,7 @@ def _array_of(name: str, count) -> np.ndarray:
     return own(np.asarray(count))
 
 
-def _checked_values(schedule, name: str, count, last_count):
+def _checked_values(name: str, count, end: End | None):
     """A count that is not traced: what is negative becomes 0, what cannot be is an error."""
     values = np.asarray(count)
     if not np.isfinite(values).all():
@@ -53,9 +53,9 @@ def _checked_values(schedule, name: str, count, last_count):
     largest = values.max()
     if largest >= 2**63:
         raise _too_large(name, largest)
-    if known(last_count) and largest > last_count:
+    if end is not None and is_concrete(end.last) and largest > end.last:
         with lenient():
-            raise ValueError(schedule._past_end(int(largest)))
+            raise ValueError(end.message(int(largest)))
     return _from_zero(count) if values.min() < 0 else count
 
 

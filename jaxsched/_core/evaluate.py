@@ -24,13 +24,14 @@ from jax.custom_derivatives import SymbolicZero
 from . import numerics as xp
 from .arrays import float_type, own, settled, wide
 from .counts import checked
-from .value import known, lenient
+from .number import is_concrete, lenient
+from .past_end import End
 
 
 def evaluate(schedule, count):
     """The schedule's rate at `count`, rounded once to the caller's float type."""
     prepared = schedule.__dict__.get("_prepared") or _prepare(schedule)
-    count = checked(schedule, count, prepared.last_count)
+    count = checked(schedule, count, prepared.end)
     if prepared.undefined_from is not None:
         _refuse_undefined(schedule, count, prepared.undefined_from)
     dtype = float_type()
@@ -81,7 +82,7 @@ class _Prepared(NamedTuple):
     static: _Static
     leaves: list | None  # as NumPy float64 and int64, if no hyperparameter is an array
     arrays: list  # those that are
-    last_count: int | None
+    end: End | None
     rounded: dict[Any, _Static]  # `static`, rounding to each float type
     constants: dict[Any, _Static]  # and with the leaves in it
     undefined_from: int | None = None  # the first count at which a table holds no number
@@ -90,10 +91,11 @@ class _Prepared(NamedTuple):
 def _prepare(schedule) -> _Prepared:
     require_scalars(schedule)
     with lenient():
-        last_count = _looked_at(schedule._last_count())
+        end = schedule._end()
+        end = end and end._replace(last=_looked_at(end.last))
         plan, stand_in = schedule._plan()
     leaves, treedef = jax.tree.flatten(stand_in)
-    if all(map(known, leaves)) or stand_in is not schedule:
+    if all(map(is_concrete, leaves)) or stand_in is not schedule:
         exact: list[np.ndarray] = [np.array(x, wide(x)) for x in leaves]
         static = _Static(treedef, plan)
         rounded: dict[Any, _Static] = {
@@ -103,14 +105,14 @@ def _prepare(schedule) -> _Prepared:
             dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
         }
         undefined_from = stand_in._undefined_from()
-        prepared = _Prepared(static, exact, [], last_count, rounded, constants, undefined_from)
+        prepared = _Prepared(static, exact, [], end, rounded, constants, undefined_from)
         object.__setattr__(schedule, "_prepared", prepared)
         return prepared
     fixed = tuple(map(_fixed, leaves))
     arrays = [
         settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
     ]
-    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, last_count, {}, {})
+    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, end, {}, {})
 
 
 def require_scalars(schedule) -> None:
@@ -143,7 +145,7 @@ def _looked_at(number):
 
 def _fixed(leaf):
     """What is known of a leaf exactly; None for a JAX array, which enters with its precision."""
-    if known(leaf):
+    if is_concrete(leaf):
         return np.asarray(leaf).item()
     return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
 

@@ -10,21 +10,16 @@ import numpy as np
 
 from . import numerics as xp
 from .copies import NotOfTheStep, generators_kept, private, values_at
+from .formulas import sets_rate
 from .schedule import TRACER_ERRORS
 from .value import evolve
 
 
-def tabulated_within(schedule, horizon: int | None):
-    """The schedule, its function tabulated up to `horizon` unless it says how far itself."""
-    if schedule.total_steps or not horizon:
+def tabulated_for(schedule, size: int | None):
+    """The schedule, its function tabulated for `size` counts unless it has a `total_steps`."""
+    if schedule.total_steps or not size:
         return schedule
-    return evolve(schedule, total_steps=horizon)
-
-
-def check_total_steps(schedule) -> None:
-    number = schedule.total_steps
-    if number is not None and not (type(number) is int and 0 < number < 2**31):
-        schedule._reject("total_steps", "a positive int or None (below 2**31)")
+    return evolve(schedule, total_steps=size)
 
 
 def check_function(schedule, name: str) -> None:
@@ -79,7 +74,7 @@ def _holds_tracer(thing, depth: int = 4) -> bool:
     return any(_holds_tracer(item, depth - 1) for item in held)
 
 
-def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
+def call(schedule, name: str, t, first: int = 0, end: int | None = None):
     """The value of the schedule's function at the integer step `t`, in float64."""
     function = getattr(schedule, name)
     try:
@@ -88,8 +83,8 @@ def call(schedule, name: str, t, first: int = 0, horizon: int | None = None):
         raise TypeError(f"`{type(schedule).__name__}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
         begun = schedule.last_epoch + 1
-        table = tabulated(function, first, horizon or begun + schedule.total_steps)
-        needed = table[max(first, begun) - first + (not schedule._overwrites) :]
+        table = tabulated(function, first, end or begun + schedule.total_steps)
+        needed = table[max(first, begun) - first + (not sets_rate(schedule)) :]
         if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():
             raise ValueError(
                 f"`{type(schedule).__name__}({name}=...)` must be a number at every step of the"

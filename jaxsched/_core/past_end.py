@@ -1,13 +1,46 @@
-"""A traced count past the end of a schedule: an error for `checkify`, and nothing for all others.
+"""The end of a schedule, and the error of a count past it.
 
-`checkify.debug_check` would do, but leaves an effect behind that `jax.export` cannot serialise. So
-this is the identity as a primitive of its own, and only checkify knows that there is more to it.
+A traced count past the end is an error for `checkify` alone. `checkify.debug_check` would do, but
+leaves an effect behind that `jax.export` cannot serialise. So `in_range` is the identity as a
+primitive of its own, and only checkify has a rule for it that checks something.
 """
 
 import contextlib
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+
+from . import numerics as xp
+from .number import is_concrete
+
+
+class End(NamedTuple):
+    """Where a schedule ends: PyTorch raises at every later count.
+
+    For a single scheduler inside a composition it is in readings of its own `last_epoch`.
+    """
+
+    last: Any  # the last count that PyTorch computes
+    reason: str
+    steps: Callable[[Any], Any] = lambda count: count  # the number of steps that PyTorch tells
+
+    def message(self, count: int) -> str:
+        """The error of a count past the end."""
+        return f"Tried to step {int(self.steps(count))} times. {self.reason}"
+
+    def through(self, at: Callable[[Any], Any], when: Callable[[Any], Any]) -> "End":
+        """The end for counts that `at` maps to these; `when` is the first to reach one."""
+        return End(when(self.last + 1) - 1, self.reason, lambda count: self.steps(at(count)))
+
+
+def earliest(ends: Sequence[End | None]) -> End | None:
+    """The first of several ends."""
+    real = [end for end in ends if end is not None]
+    if not real or all(is_concrete(end.last) for end in real):
+        return min(real, key=lambda end: end.last, default=None)
+    return real[0]._replace(last=functools.reduce(xp.minimum, [end.last for end in real]))
 
 
 def in_range(count, last_count, message: str):

@@ -10,9 +10,10 @@ import numpy as np
 from . import numerics as xp
 from . import protocol
 from .affine import IDENTITY, Affine
-from .closed_forms import MANY, change_at, kind_of
+from .closed_forms import change_at
 from .count_map import advance
 from .evaluate import with_count
+from .fast_paths import number_up_to, pick_of_two
 
 
 def rate_at(phases, plan, count):
@@ -65,18 +66,18 @@ def _pick(phases, plan, entries, count):
     ones in force are gathered, so that programs grow with the kinds of schedules in a sequence,
     not with its length.
     """
+    each = zip(phases, plan, entries, strict=True)
+    rates = [functools.partial(_rate_in, *in_phase) for in_phase in each]
     if len(phases) == 1:
-        [phase] = phases
-        n = phase.steps_to(count)
-        return plan[0](_varied(phase.parts, n), phase.clocks, entries[0], n)
+        return rates[0](phases[0].steps_to(count))
     if len(phases) == 2:
-        return _pick_of_two(phases, plan, entries, count)
+        return pick_of_two(phases, rates, count)
     starts = xp.stack([phase.start for phase in phases])
-    index = _number_up_to(starts, count) - 1
+    index = number_up_to(starts, count) - 1
     start = xp.take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
-        kinds[form, kind_of(phase.parts_and_clocks)].append(i)
+        kinds[form, _structure(phase.parts_and_clocks)].append(i)
     result = None
     for (form, *_), members in kinds.items():
         inside = xp.take(np.isin(np.arange(len(phases)), members), index)
@@ -87,31 +88,15 @@ def _pick(phases, plan, entries, count):
     return result
 
 
-def _number_up_to(starts, count):
-    """How many of the ascending `starts` are at most `count`."""
-    if xp.traced(starts) or len(starts) < MANY:
-        return (starts <= count).sum()
-    # A few steps of bisection: XLA's sum takes them one by one.
-    width = 1 << (len(starts) - 1).bit_length()
-    starts = np.append(starts, np.full(width - len(starts), np.iinfo(np.int64).max))
-    number = np.int64(0)
-    while width > 1:
-        width //= 2
-        passed = xp.take(starts, number + width - 1) <= count
-        number = xp.where(passed, number + width, number)
-    return number + (xp.take(starts, number) <= count)
+def _rate_in(phase, form, entry, n):
+    """The rate after n steps of a phase."""
+    return form(_varied(phase.parts, n), phase.clocks, entry, n)
 
 
-def _pick_of_two(phases, plan, entries, count):
-    """The same for two phases, where to gather would take longer."""
-    later = count >= phases[1].start
-    counts = [xp.where(later, 0, count), xp.where(later, count, phases[1].start)]
-    steps = [phase.steps_to(own) for phase, own in zip(phases, counts, strict=True)]
-    first, second = (
-        form(_varied(phase.parts, n), phase.clocks, entry, n)
-        for phase, form, entry, n in zip(phases, plan, entries, steps, strict=True)
-    )
-    return xp.where(later, second, first)
+def _structure(tree) -> tuple:
+    """What schedules have in common that differ in numbers only."""
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, *map(np.shape, leaves)
 
 
 def _gather(phases, entries, members, index):
@@ -126,8 +111,8 @@ def _gather(phases, entries, members, index):
 
 
 def _varied(parts, count):
-    """The parts, their numbers as ones that vary with the count where they divide by them."""
-    return [with_count(part, count) if part._plain_division else part for part in parts]
+    """The parts; a user's, which may divide by `/`, with numbers that vary with the count."""
+    return [part if part._is_ours else with_count(part, count) for part in parts]
 
 
 def momenta(phases):

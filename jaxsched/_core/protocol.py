@@ -14,7 +14,9 @@ from collections.abc import Sequence as Seq
 from typing import Any, NamedTuple
 
 from .count_map import Clock, CountMap, advance, shared
-from .value import evolve, known
+from .number import is_concrete
+from .past_end import End
+from .value import evolve
 
 
 class Move(NamedTuple):
@@ -63,17 +65,24 @@ class Group:
 
     def __init__(self, lr, initial_lr, tape: list[Move]):
         self.lr, self.initial_lr, self.tape = lr, initial_lr, tape
-        self.levels: dict[type, dict[str, Any]] = {}
+        self.shared: dict[type, dict[str, Any]] = {}
         self.set_lr(lr)
 
     def set_lr(self, value) -> None:
         self.lr = value
         self.tape.append(Move("set", value=value))
 
-    def set_levels(self, cls: type, schedule, names) -> None:
-        """Writes hyperparameters of a schedule where all of class `cls` read theirs."""
-        levels = self.levels.setdefault(cls, {})
-        levels.update({name: getattr(schedule, name) for name in names})
+    def share(self, cls: type, schedule, names) -> None:
+        """Writes arguments of `schedule` to where all schedulers of class `cls` read theirs."""
+        values = self.shared.setdefault(cls, {})
+        values.update({name: getattr(schedule, name) for name in names})
+
+    def with_shared(self, schedule):
+        """The schedule with the arguments that its class reads here."""
+        values = self.shared.get(type(schedule), {})
+        if all(getattr(schedule, name) is value for name, value in values.items()):
+            return schedule
+        return evolve(schedule, **values)
 
     def set_default_initial_lr(self) -> None:
         if self.initial_lr is None:
@@ -81,29 +90,37 @@ class Group:
 
 
 class Part:
-    """A single scheduler at work."""
+    """A single scheduler at work; `clock` is its `last_epoch`.
+
+    Where a scheduler is built, started or restarted in a way of its own, it has a subclass.
+    """
 
     next_milestone = None
 
     def __init__(self, schedule, group: Group):
-        self.group, self.clock = group, getattr(schedule, "last_epoch", -1)
-        self.schedule, shown = schedule._attach(group)
-        self.clock = self.schedule._first_clock(self.clock)
+        self.schedule, self.group, self.clock = schedule, group, schedule._begun
+        shown = self.attach()
+        self.clock = self.first_clock()
         self._move("start", shown)
 
-    def _move(self, kind, schedule=None):
-        schedule = schedule or self._levelled()
-        self.group.tape.append(Move(kind, schedule, self.clock))
+    def attach(self):
+        """Builds `schedule` on the group; returns the one that the first step shows."""
+        self.group.set_default_initial_lr()
+        return self.schedule
 
-    def _levelled(self):
-        """The scheduler with the levels that the group holds: those of the one built last."""
-        levels = self.group.levels.get(type(self.schedule), {})
-        if all(getattr(self.schedule, name) is value for name, value in levels.items()):
-            return self.schedule
-        return evolve(self.schedule, **levels)
+    def first_clock(self):
+        """The clock after PyTorch's `_initial_step`."""
+        return self.clock + 1
+
+    def now(self):
+        """The schedule with the arguments that it has at this moment."""
+        return self.schedule
+
+    def _move(self, kind, schedule=None):
+        self.group.tape.append(Move(kind, schedule or self.now(), self.clock))
 
     def initial_step(self):
-        self.clock = self.schedule._first_clock(self.clock)
+        self.clock = self.first_clock()
         self._move("start")
 
     def step(self):
@@ -111,34 +128,52 @@ class Part:
         self._move("step")
 
     def restart(self):
-        if not self.schedule._own_clock:
-            self.clock = 0
+        self.clock = 0
         self._move("restart")
 
     def rewind(self):
-        if not self.schedule._own_clock:
-            self.clock -= 1
+        self.clock -= 1
 
     def skip(self, count: int):
         self.clock += count
 
     def advance(self, number):
         """Takes `number` steps at one count."""
-        if known(number) and number <= 1:
+        if is_concrete(number) and number <= 1:
             return self.step() if number else None
         self.clock += number
-        self.group.tape.append(Move("advance", self._levelled(), self.clock, number))
+        self.group.tape.append(Move("advance", self.now(), self.clock, number))
 
     def active(self):
-        return [(self._levelled(), Clock(self.clock))]
+        return [(self.now(), Clock(self.clock))]
+
+
+class CarryingPart(Part):
+    """One that goes on from the optimizer's rate, and finds its base rate in the group."""
+
+    def attach(self):
+        super().attach()
+        if self.schedule.initial_lr is None:
+            self.schedule = evolve(self.schedule, initial_lr=self.group.initial_lr)
+        return self.schedule
+
+
+class OwnClockPart(CarryingPart):
+    """One that counts its steps itself, so that SequentialLR neither rewinds nor resets them."""
+
+    def restart(self):
+        self._move("restart")
+
+    def rewind(self):
+        pass
 
 
 class Chain:
     """A ChainedScheduler at work: a step of it is one of each part, in order."""
 
-    def __init__(self, schedules, group: Group, horizon):
-        self.schedules, self.group, self.horizon = schedules, group, horizon
-        self.parts = [schedule._live(group, horizon) for schedule in schedules]
+    def __init__(self, schedules, group: Group, table_size):
+        self.schedules, self.group, self.table_size = schedules, group, table_size
+        self.parts = [schedule._live(group, table_size) for schedule in schedules]
 
     def step(self):
         for part in self.parts:
@@ -151,7 +186,7 @@ class Chain:
         self._build_anew(Group(self.group.initial_lr, self.group.initial_lr, self.group.tape))
 
     def _build_anew(self, group):
-        Chain.__init__(self, self.schedules, group, self.horizon)
+        Chain.__init__(self, self.schedules, group, self.table_size)
 
     def rewind(self):
         for part in self.parts:
@@ -176,8 +211,8 @@ class Chain:
 class Sequence(Chain):
     """A SequentialLR at work; `clock` is its own `last_epoch`."""
 
-    def __init__(self, schedules, milestones: Seq[int], group: Group, horizon):
-        super().__init__(schedules, group, horizon)
+    def __init__(self, schedules, milestones: Seq[int], group: Group, table_size):
+        super().__init__(schedules, group, table_size)
         self.milestones, self.clock = milestones, 0
         group.set_lr(group.initial_lr)
         for part in self.parts:
@@ -197,7 +232,7 @@ class Sequence(Chain):
     initial_step = step
 
     def _build_anew(self, group):
-        Sequence.__init__(self, self.schedules, self.milestones, group, self.horizon)
+        Sequence.__init__(self, self.schedules, self.milestones, group, self.table_size)
 
     def skip(self, count: int):
         self.clock += count
@@ -217,14 +252,14 @@ class Sequence(Chain):
 class Paced:
     """A scheduler at work whose steps follow from the counts by a map, as those of an epoch do."""
 
-    def __init__(self, schedule, count_map: CountMap, group: Group, horizon):
+    def __init__(self, schedule, count_map: CountMap, group: Group, table_size):
         self.schedule, self.count_map, self.group = schedule, count_map, group
-        self.horizon = None if horizon is None else count_map(horizon - 1) + 1
+        self.table_size = None if table_size is None else count_map(table_size - 1) + 1
         self._build()
 
     def _build(self):
         self.clock = 0
-        self.inner = self.schedule._live(self.group, self.horizon)
+        self.inner = self.schedule._live(self.group, self.table_size)
         self.inner.advance(self.count_map(0))
 
     def step(self):
@@ -286,7 +321,7 @@ def play(schedule) -> list[Phase]:
     group = Group(lr, initial_lr, tape)
     if getattr(schedule, "_swept", False):
         return _play_swept(schedule, group)
-    live, count, phases = schedule._live(group, schedule._horizon()), 0, []
+    live, count, phases = schedule._live(group, schedule._table_size()), 0, []
     while True:
         phases.append(_phase(count, tape, live))
         tape.clear()
@@ -327,7 +362,7 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
     makes its part the one that the sequence starts with.
     """
     tape, phases = group.tape, []
-    lives = [part._live(group, schedule._horizon()) for part in schedule.schedulers]
+    lives = [part._live(group, schedule._table_size()) for part in schedule.schedulers]
     built = list(tape)
     for index, live in enumerate(lives):
         live.rewind()
@@ -345,20 +380,23 @@ def _play_swept(schedule, group: Group) -> list[Phase]:
     return phases
 
 
-def last_count(schedule) -> Any:
-    """The last count before PyTorch would raise: some part ends there (`last_clock`)."""
-    phases = play(schedule)
+def end(schedule, phases: list[Phase]) -> End | None:
+    """Where PyTorch would raise: some part has no further step there."""
     if len(phases) == 1 and len(phases[0].parts) == 1:
-        last = phases[0].parts[0]._last_clock  # traced, it is still a bound for checkify
-        return None if last is None else phases[0].clocks_by_count[0].when(last + 1) - 1
-    ends = [phase.start for phase in phases[1:]]
-    for phase, end in zip(phases, [*ends, None], strict=True):
-        lasts = [
-            phase.start + clock.when(part._last_clock + 1) - 1
+        own = phases[0].parts[0]._last_step()  # traced, it is still a bound for checkify
+        clock = phases[0].clocks_by_count[0]
+        return None if own is None else own.through(clock.at, clock.when)
+    stops = [phase.start for phase in phases[1:]]
+    for phase, stop in zip(phases, [*stops, None], strict=True):
+        lasts = {
+            phase.start + clock.when(own.last + 1) - 1: own
             for part, clock in zip(phase.parts, phase.clocks_by_count, strict=True)
-            if known(part._last_clock)
-        ]
-        cut_short = end is None or (known(end) and min(lasts, default=end) < end - 1)
-        if lasts and known(phase.start) and cut_short:
-            return min(lasts)
+            if (own := part._last_step()) is not None
+            and is_concrete(own.last)
+            and is_concrete(phase.start)
+        }
+        last = min(lasts, default=None)
+        if last is not None and (stop is None or (is_concrete(stop) and last < stop - 1)):
+            name = type(schedule).__name__
+            return End(last, f"`{name}` ends at step {last} with a part: {lasts[last].reason}")
     return None

@@ -1,16 +1,4 @@
-"""What a schedule states, and what follows from it.
-
-One step of any PyTorch scheduler is an affine map of the current rate, lr <- a * lr + b. The
-map of the steps from clock `s` to clock `t` is a schedule's whole definition:
-
-- a schedule that *overwrites* states `_curve(t)`, its rate at clock t (a = 0);
-- one that *multiplies* states `_scale(s, t)`, the factor between two clocks (b = 0);
-- CosineAnnealingLR, SWALR and MultiplicativeLR state `_steps(s, t)` themselves.
-
-Everything else follows: a lone schedule, one resumed at `last_epoch`, chains and sequences
-(`protocol.py` finds out who steps when, `phases.py` puts the maps together), tables and
-derivatives.
-"""
+"""A schedule: the rate as a function of the step count, and how it meets others on an optimizer."""
 
 import contextlib
 import contextvars
@@ -18,23 +6,41 @@ import dataclasses
 import functools
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import numerics as xp
 from . import protocol
-from .affine import Affine
 from .closed_forms import by_steps, choose
 from .evaluate import evaluate
+from .fields import Rate, Rates, is_ours
+from .formulas import Formula
+from .number import Number, is_concrete
+from .past_end import End
 from .phases import rate_at, replay
-from .value import Float, Number, Value, evolve, is_ours, known
+from .value import Value
 
 
-class Schedule(Value):
+def kept(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A method whose result is kept, where all numbers are concrete: tracers must not be."""
+    name = f"_kept{method.__name__}"
+
+    @functools.wraps(method)
+    def keeping(self):
+        if name in self.__dict__:
+            return self.__dict__[name]
+        result = method(self)
+        if self._is_concrete:
+            self.__dict__[name] = result
+        return result
+
+    return keeping
+
+
+class Schedule(Formula, Value):
     """A learning rate as a pure function of the step count; the base class of all of them.
 
     Calling it with a `count` (an integer or an integer array of any shape, counted from 0)
@@ -63,30 +69,25 @@ class Schedule(Value):
 
     A field may hold a number, an array (annotated as one), a schedule, or a tuple of these; they
     are traced, so that gradients reach them. Fields annotated as `str`, `bool`, `Callable`,
-    `Literal` or an enum are structure, and so is what `jaxsched.static()` marks.
+    `Literal` or an enum are static, and so is what `jaxsched.static()` marks.
     """
 
-    # Facts about a class that others ask for.
-    _overwrites = True  # each step replaces the rate: a = 0
-    _multiplies = False  # each step is a factor: b = 0
-    _replayed = False  # there is no closed form for many steps at once
+    _begun: ClassVar[Any] = -1  # the `last_epoch` that it is built with
+    _part: ClassVar[Any] = protocol.Part  # how PyTorch has it step
     _fractional: ClassVar[Any] = False  # a fractional count means something
-    _own_clock: ClassVar[Any] = False  # SequentialLR neither rewinds nor resets the clock
-    _last_clock: ClassVar[Any] = None  # the last reading that PyTorch computes without an error
-    _resets_initial_lr: ClassVar[Any] = False  # the group's initial rate, by being built
-    _whole_curve: ClassVar[Any] = None  # from the initial rate at clock 0 on: shorter than `_steps`
-    _plain_division: ClassVar[Any] = False  # its formulas know nothing of `numerics.over`
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if not is_ours(cls):
-            cls._plain_division = vars(cls).get("_plain_division", True)
-            if "curve" in vars(cls):
-                cls.curve = _traceable(vars(cls)["curve"])
-        if "_steps" in vars(cls):
-            cls._whole_curve = vars(cls).get("_whole_curve")
+        if not is_ours(cls) and "curve" in vars(cls):
+            if cls._curve is not Formula._curve:
+                base = next(c for c in cls.__mro__ if is_ours(c)).__name__
+                raise TypeError(
+                    f"`{cls.__name__}` must not have a `curve`, which {base} would not ask for:"
+                    " subclass `jaxsched.Schedule`."
+                )
+            cls.curve = _traceable(vars(cls)["curve"])
         names = {field.name for field in dataclasses.fields(cls)}
-        hidden = names & vars(Schedule).keys()
+        hidden = names & {*vars(Schedule), *vars(Formula)}
         if hidden:
             raise TypeError(
                 f"`{cls.__name__}` must not have fields named {sorted(hidden)}: `Schedule` uses"
@@ -101,50 +102,15 @@ class Schedule(Value):
         """
         return evaluate(self, count)
 
-    # --- what a subclass states; all in float64, for one clock reading at a time ---
+    # --- tables ---
 
-    def _curve(self, t):
-        """The rate at clock `t`, for a schedule that overwrites: a user's own `curve`."""
-        own = getattr(self, "curve", None)
-        if own is None:
-            raise NotImplementedError(f"`{type(self).__name__}` states no `curve(t)`.")
-        return own(t)
-
-    def _steps(self, s, t) -> Affine:
-        """What the steps s + 1, ..., t do to the rate."""
-        return Affine(0, self._curve(t))
-
-    def _step(self, t) -> Affine:
-        """What the one step to clock `t` does."""
-        return self._steps(t - 1, t)
-
-    def _start(self, t) -> Affine:
-        """What construction does, which sets the clock to `t`: PyTorch's `_initial_step`."""
-        return self._step(t)
-
-    def _restart(self, t) -> Affine:
-        """What reaching a milestone of SequentialLR does: PyTorch's `_update_lr(0)`."""
-        return self._step(t)
-
-    def _first_clock(self, t: int) -> int:
-        """The clock after PyTorch's `_initial_step`, given the one before."""
-        return t + 1
-
-    def _between(self, s, t) -> Affine:
-        """What the steps s + 1, ..., t do at one count: nothing where there is none."""
-        change = self._steps(s, t)
-        if not change.overwrites:
-            return change
-        none = t == s
-        return Affine(xp.where(none, 1.0, 0.0), xp.where(none, 0.0, change.b))
-
-    def _forbids(self, move: str, t: int) -> str | None:
-        """The argument that makes `move` at clock `t` a division by zero in PyTorch, if any."""
+    def _table_size(self) -> int | None:
+        """The number of counts to tabulate, where the user gave one as `total_steps`."""
         return None
 
-    def _horizon(self) -> int | None:
-        """The number of counts the user wants tabulated."""
-        return None
+    def _tabulated(self, size: int | None) -> "Schedule":
+        """This schedule, its Python functions tabulated for `size` counts if they are not yet."""
+        return self
 
     def _undefined_from(self) -> int | None:
         """The first count whose rate is known to be no number."""
@@ -152,7 +118,7 @@ class Schedule(Value):
 
     def _warn_if_replayed(self) -> None:
         """Tells the user what a missing `total_steps` costs."""
-        if not _silent.get() and self._horizon() is None and by_steps in self._plan()[0]:
+        if not _silent.get() and self._table_size() is None and by_steps in self._plan()[0]:
             warn(
                 f"`{type(self).__name__}` has no closed form here and steps from 0 at every call."
                 " Give it `total_steps=N`, and its rates are computed once."
@@ -161,7 +127,7 @@ class Schedule(Value):
     def _warn_if_below_one(self, name: str, rate: str) -> None:
         """Asks whether a rate has landed where a number of steps belongs."""
         size = getattr(self, name)
-        if known(size) and 0 < size < 1:
+        if is_concrete(size) and 0 < size < 1:
             warn(
                 f"`{type(self).__name__}({name}=...)` is a number of steps, got {size!r}: is the"
                 f" rate in its place, `{type(self).__name__}({rate}=..., {name}=...)`?"
@@ -199,47 +165,44 @@ class Schedule(Value):
         """The momentum that it sets with each rate, if it does."""
         return None
 
-    def _attach(self, group: "protocol.Group") -> "tuple[Schedule, Schedule]":
-        """Builds on `group`: this schedule from then on, and the one its first step shows."""
-        group.set_default_initial_lr()
-        return self, self
-
-    def _within(self, horizon: int | None) -> "Schedule":
-        """This schedule, Python functions tabulated up to `horizon` if they are not yet."""
-        return self
-
-    def _live(self, group: "protocol.Group", horizon) -> "protocol.Part":
-        return protocol.Part(self._within(horizon), group)
+    def _live(self, group: "protocol.Group", table_size: int | None) -> Any:
+        """This schedule at work on a parameter group."""
+        return self._part(self._tabulated(table_size), group)
 
     # --- evaluation ---
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether its formulas divide by `numerics.over`, which says why."""
+        return is_ours(type(self))
+
+    @functools.cached_property
+    def _is_concrete(self) -> bool:
+        return all(map(is_concrete, jax.tree.leaves(self)))
+
+    @kept
+    def _phases(self) -> "list[protocol.Phase]":
+        return protocol.play(self)
+
+    @kept
     def _plan(self) -> "tuple[tuple, Schedule]":
-        """How to evaluate each phase, and on what: chosen once, where numbers are known."""
-        phases = protocol.play(self)
-        plan = tuple(map(choose, phases))
-        horizon = self._horizon()
-        numbers_known = all(map(known, jax.tree.leaves(self)))
-        if horizon is not None and by_steps in plan and numbers_known:
-            return (), Lookup(replay(self, horizon))
+        """How to evaluate each phase, and on what: chosen once, where numbers are concrete."""
+        plan = tuple(map(choose, self._phases()))
+        size = self._table_size()
+        if size is not None and by_steps in plan and self._is_concrete:
+            return (), Lookup(replay(self, size))
         return plan, self
 
     def _rate(self, count, plan: tuple):
         """The rate at `count` in float64."""
-        horizon = self._horizon()
-        if horizon is not None:
-            count = jax.numpy.minimum(count, horizon - 1)
-        return rate_at(protocol.play(self), plan, count)
+        size = self._table_size()
+        if size is not None:
+            count = jax.numpy.minimum(count, size - 1)
+        return rate_at(self._phases(), plan, count)
 
-    def _last_count(self) -> int | None:
+    def _end(self) -> End | None:
         """The last count that PyTorch reaches without an error, if there is one."""
-        return protocol.last_count(self)
-
-    def _past_end(self, count: int) -> str:
-        return (
-            f"Tried to step {count} times. `{type(self).__name__}` ends at step"
-            f" {self._last_count()} with one of its parts: the `total_steps` of a OneCycleLR must"
-            " cover all updates, and a ConstantLR with `factor=0` never comes back."
-        )
+        return protocol.end(self, self._phases())
 
 
 _NOW = (
@@ -326,7 +289,7 @@ def first_undefined(rates: Any) -> int | None:
 class Lookup(Schedule):
     """Rates by count, in place of a schedule that has no closed form."""
 
-    rates: np.ndarray
+    rates: Rates
 
     def __post_init__(self):
         """Checks nothing, for a rate may overflow beyond the counts that are asked for."""
@@ -349,14 +312,18 @@ class Derived(Schedule):
         return stand_in._rate(t, plan)
 
 
-class Single(Schedule):
-    """One of PyTorch's schedulers that continue from the optimizer's own rate."""
+class CarriesRate(Schedule):
+    """One of PyTorch's schedulers that have no rate of their own but the optimizer's."""
 
     if TYPE_CHECKING:
-        lr: Float  # each subclass states it, as its first field
-    initial_lr: Float | None = dataclasses.field(default=None, kw_only=True)
+        lr: Rate  # each subclass states it, as its first field
+    initial_lr: Rate | None = dataclasses.field(default=None, kw_only=True)
 
-    _overwrites = False
+    _part = protocol.CarryingPart
+
+    @property
+    def _begun(self):
+        return self.last_epoch  # type: ignore[attr-defined]
 
     @property
     def _base(self):
@@ -368,26 +335,3 @@ class Single(Schedule):
 
     def _carried(self) -> tuple:
         return self.lr, self.initial_lr
-
-    def _attach(self, group):
-        group.set_default_initial_lr()
-        attached = self
-        if self.initial_lr is None:
-            attached = evolve(self, initial_lr=group.initial_lr)
-        return attached, attached
-
-
-class Multiplying(Single):
-    """A scheduler whose every step is a factor of the current rate."""
-
-    _multiplies = True
-
-    def _scale(self, s, t):
-        """The rate at clock `t` over the rate at clock `s`."""
-        raise NotImplementedError
-
-    def _steps(self, s, t) -> Affine:
-        return Affine(self._scale(s, t), 0)
-
-    def _restart(self, t) -> Affine:
-        return Affine(0, self._base)

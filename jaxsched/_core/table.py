@@ -10,14 +10,15 @@ import numpy as np
 from .arrays import float_type, settled
 from .counts import checked
 from .evaluate import require_scalars
+from .fields import Rates
 from .schedule import Schedule, first_undefined
 
 
 class Table(Schedule):
     """Rates by count (and momenta, if they are known), the last ones holding on."""
 
-    rates: "jax.Array | np.ndarray"
-    momenta: "jax.Array | np.ndarray | None" = dataclasses.field(default=None, kw_only=True)
+    rates: Rates
+    momenta: Rates | None = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self):
         for name in ("rates", "momenta"):

@@ -6,135 +6,20 @@ structure. Building a value checks it; flattening and unflattening never do, bec
 puts tracers, shapes and placeholders where the numbers were.
 """
 
-import contextlib
 import dataclasses
-import enum
 import functools
 import inspect
 import math
-import numbers
-import re
-import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from .calls import check_call
-
-Float = float | jax.Array | np.ndarray
-Int = int | jax.Array | np.ndarray
-Number = Float | Int
-INTEGERS = (int, np.integer)
-
-# Lengths that may be infinite in PyTorch too: a phase that never ends is no error.
-_MAY_BE_INFINITE = {"total_iters", "step_size", "milestones", "T_max", "patience", "cooldown"}
-_MAY_BE_INFINITE |= {"threshold", "eps", "power", "best"}
-
-# What compiled code takes for 0, a rate may have decayed to; others are divided by.
-_SMALLEST = float(np.finfo(np.float64).tiny)
-_MAY_BE_TINY = {"lr", "initial_lr", "eta_min", "swa_lr", "base_lr", "max_lr", "min_lr"}
-_MAY_BE_TINY |= {"threshold", "eps", "best", "rates", "momenta"}
-
-_ROWS = {"milestones", "rates", "momenta"}  # several numbers each
-_MAY_BE_EMPTY = {*_ROWS, "numbers"}  # which say more themselves
-
-_NESTED = {"schedulers", "schedules", "schedule", "plateau"}  # values, which check themselves
-
-
-def static(
-    default: Any = dataclasses.MISSING, *, when: Callable[[Any], bool] | None = None, **options: Any
-) -> Any:
-    """A field of a schedule that is structure: JAX neither traces nor maps it.
-
-    Fields annotated as `str`, `bool`, `Callable`, `Literal` or an enum are structure anyway. This
-    is for numbers on which Python's control flow depends.
-
-    Args:
-      default: the field's default.
-      when: if given, only values for which it is true are structure.
-      **options: handed to `dataclasses.field`.
-
-    >>> import jax.numpy as jnp
-    >>> import jaxsched
-    >>> class Drops(jaxsched.Schedule):
-    ...     lr: float
-    ...     number: int = jaxsched.static(3)
-    ...
-    ...     def curve(self, t):
-    ...         ends = [10 * k for k in range(self.number)]
-    ...         return sum(jnp.where(t < end, self.lr / self.number, 0.0) for end in ends)
-    >>> Drops(0.3)(jnp.array([0, 15]))
-    Array([0.2, 0.1], dtype=float32)
-    """
-    metadata = {"static": when or (lambda _: True)}
-    return dataclasses.field(default=default, metadata=metadata, **options)
-
-
-def is_ours(cls: type) -> bool:
-    """Whether a class is jaxsched's own."""
-    return cls.__module__.startswith("jaxsched.")
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_untraceable(annotation: Any) -> bool:
-    """Whether a field so annotated holds nothing that JAX could trace."""
-    if isinstance(annotation, str):
-        name = annotation.removeprefix("typing.").removeprefix("collections.abc.")
-        return name.removesuffix(" | None").split("[")[0] in ("str", "bool", "Callable", "Literal")
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType):
-        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
-        return all(map(_is_untraceable, kinds))
-    if isinstance(annotation, type) and issubclass(annotation, str | bool | enum.Enum):
-        return True
-    return annotation is Callable or origin in (Callable, typing.Literal)
-
-
-def _is_array(annotation: Any) -> bool:
-    """Whether a field so annotated holds an array, and no number that may be batched."""
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    return text.split(".")[-1] in ("Array", "ndarray")
-
-
-@contextlib.contextmanager
-def lenient() -> Iterator[None]:
-    """JAX mixes types and ranks of numbers here, whatever its user has it refuse."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
-
-def known(value: Any) -> bool:
-    """Whether `value` is a number one can look at, and not traced or on a device."""
-    return isinstance(value, (numbers.Real, np.generic)) or (
-        isinstance(value, np.ndarray) and value.ndim == 0
-    )
-
-
-def concrete(value: Any) -> list:
-    """The numbers that can be looked at, to be checked: none of them if `value` is traced."""
-    if known(value):
-        return [value]
-    if isinstance(value, jax.core.Tracer) or not hasattr(value, "dtype"):
-        return []
-    if isinstance(value, jax.Array) and not value.is_fully_addressable:
-        return []
-    return list(np.ravel(np.asarray(value)))
-
-
-def overflows(base: Any, exponent: int) -> bool:
-    """Whether Python's power of a float is an OverflowError."""
-    try:
-        return math.isinf(float(base) ** exponent)
-    except OverflowError:
-        return True
-
-
-def is_zero(value: Any) -> bool:
-    return known(value) and value == 0
+from .calls import check_call, readable
+from .fields import Field, Kind, broken_rule, fields_of, in_range, range_text, static
+from .number import as_count, as_number, concrete, is_concrete, is_real, lenient, shown
 
 
 @typing.dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
@@ -142,12 +27,13 @@ class Value:
     """An immutable record of numbers: compares by value, prints as the call that made it."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    _checked_by_value: ClassVar[tuple[str, ...]] = ()  # PyTorch raises a ValueError for their type
+    _field_table: ClassVar[tuple[Field, ...]]
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         generated = "__init__" not in vars(cls)
         dataclasses.dataclass(frozen=True, repr=False, eq=False)(cls)
+        cls._field_table = fields_of(cls)
         if generated:
             cls.__init__ = _checking_its_call(cls.__init__)  # type: ignore[method-assign]
         cls.__setattr__ = cls.__delattr__ = _refuse_change  # type: ignore[assignment]
@@ -159,25 +45,13 @@ class Value:
         )
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
+        for field in self._field_table:
             value = _normalised(self, field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
-            optional = value is None and field.default is None
-            if not optional and not self._is_structure(field, value):
-                if is_ours(type(self)):
-                    self._check_numbers(field.name, value)
-                else:
-                    self._check_own(field.name, value)
-            if field.name == "last_epoch" and (type(value) is not int or not -1 <= value < 2**62):
-                self._reject("last_epoch", "an int from -1 up, below 2**62")
+            if value is not None or field.default is not None:
+                self._check_field(field, value)
         with lenient():
             self._validate()
-
-    @classmethod
-    def _is_structure(cls, field: dataclasses.Field, value: Any) -> bool:
-        if "static" in field.metadata:
-            return field.metadata["static"](value)
-        return not is_ours(cls) and _is_untraceable(typing.cast(Any, field.type))
 
     def _validate(self) -> None:
         """Raises on hyperparameters that make no sense; a subclass says which."""
@@ -198,29 +72,34 @@ class Value:
 
     def _batched_field(self) -> tuple[str, int, tuple[int, ...]] | None:
         """A field with more axes than one schedule has: its name, rank and shape."""
-        for field in dataclasses.fields(self):
+        for field in self._field_table:
             value = getattr(self, field.name)
-            rank = int(field.name in _ROWS)
-            own_array = not is_ours(type(self)) and _is_array(field.type)
-            if own_array or self._is_structure(field, value):
+            if field.rank is None or field.static(value):
                 continue
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Value) and (found := item._batched_field()):
                     return found
-                if getattr(item, "ndim", 0) > rank:
-                    return field.name, rank, item.shape
+                if getattr(item, "ndim", 0) > field.rank:
+                    return field.name, field.rank, item.shape
         return None
-
-    def _require_scalars(self) -> None:
-        """Raises a ValueError for a field that is still a batch."""
-        for field in dataclasses.fields(self):
-            shape = np.shape(value) if hasattr(value := getattr(self, field.name), "dtype") else ()
-            if shape:
-                self._reject(field.name, "a scalar when it is used (a batch goes under `jax.vmap`)")
 
     def _reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
         value = getattr(self, name)
-        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {_shown(value)}.")
+        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {shown(value)}.")
+
+    def _check_field(self, field: Field, value: Any) -> None:
+        if field.kind is None:
+            if not field.static(value):
+                self._check_own(field.name, value)
+            return
+        if field.kind.nested:
+            return
+        if not field.static(value):
+            self._check_numbers(field, field.kind, value)
+        if (allowed := field.kind.integers) is not None:
+            batched = hasattr(value, "dtype") and not field.static(value)
+            if not all(in_range(n, allowed) for n in (concrete(value) if batched else [value])):
+                self._reject(field.name, range_text(allowed))
 
     def _check_own(self, name: str, value: Any) -> None:
         """Raises unless a user's own field holds what JAX can trace; infinities may be meant."""
@@ -235,55 +114,51 @@ class Value:
             elif any(math.isnan(number) for number in map(float, concrete(item))):
                 self._reject(name, "a number")
 
-    def _check_numbers(self, name: str, value: Any) -> None:
-        if name in _NESTED:
-            return
-        if isinstance(value, tuple) and name != "milestones":
-            self._reject(name, "one number (ParamGroups takes a schedule per group)", TypeError)
-        error = ValueError if name in self._checked_by_value else TypeError
+    def _check_numbers(self, field: Field, kind: Kind, value: Any) -> None:
+        if isinstance(value, tuple) and not kind.rank:
+            rule = "one number (ParamGroups takes a schedule per group)"
+            self._reject(field.name, rule, TypeError)
         for number in value if isinstance(value, tuple) else (value,):
-            empty = name not in _MAY_BE_EMPTY and not np.size(number)
-            if not is_real(number) or empty:
-                self._reject(name, "a number", error)
-            for x in map(float, concrete(number)):
-                if math.isnan(x) or (math.isinf(x) and name not in _MAY_BE_INFINITE):
-                    self._reject(name, "finite")
-                if 0 < abs(x) < _SMALLEST and name not in _MAY_BE_TINY:
-                    self._reject(name, f"0, or at least {_SMALLEST} in size")
+            if broken := broken_rule(kind, number):
+                self._reject(field.name, *broken)
+
+    def _arguments(self) -> list[tuple[str, Any]]:
+        """The constructor's arguments that are not the defaults."""
+        values = ((field, getattr(self, field.name)) for field in self._field_table)
+        return [(field.name, value) for field, value in values if not same(value, field.default)]
 
     def __repr__(self) -> str:
-        arguments = []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not same(value, field.default):
-                name = getattr(value, "__qualname__", None)
-                arguments.append(f"{field.name}={name or repr(value)}")
-        return f"{type(self).__name__}({', '.join(arguments)})"
+        named = {name: _shown_in_repr(value) for name, value in self._arguments()}
+        return call_of(type(self).__name__, **named)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        names = [field.name for field in dataclasses.fields(self)]
+        names = [field.name for field in self._field_table]
         return all(same(getattr(self, name), getattr(other, name)) for name in names)
 
     def __hash__(self) -> int:
-        values = [getattr(self, field.name) for field in dataclasses.fields(self)]
+        values = [getattr(self, field.name) for field in self._field_table]
         # By shape alone, an array lets `jax.jit` and its like take the schedule for a function.
         return hash((type(self), *(getattr(x, "shape", None) or _plain(x) for x in values)))
 
     def __getstate__(self):
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {field.name: getattr(self, field.name) for field in self._field_table}
 
     def __setstate__(self, state):
         for name, value in state.items():
             object.__setattr__(self, name, value)
 
 
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # an int of more digits than Python writes
-        return f"a very long {type(value).__name__}"
+def call_of(name: str, /, *arguments: str, **named: str) -> str:
+    """A call as Python text, of the texts of its arguments."""
+    texts = [*arguments, *(f"{key}={text}" for key, text in named.items())]
+    return f"{name}({', '.join(texts)})"
+
+
+def _shown_in_repr(value: Any) -> str:
+    """A function by its name, all else by its repr."""
+    return getattr(value, "__qualname__", None) or repr(value)
 
 
 def _checking_its_call(generated):
@@ -292,152 +167,40 @@ def _checking_its_call(generated):
         check_call(type(self), args, kwargs)
         generated(self, *args, **kwargs)
 
-    __init__.__signature__ = _readable(inspect.signature(generated))  # type: ignore[attr-defined]
+    __init__.__signature__ = readable(inspect.signature(generated))  # type: ignore[attr-defined]
     return __init__
 
 
-class _Annotation(str):
-    """One that `help` shows without quotes."""
-
-    __repr__ = str.__str__
-
-
-def _readable(signature: inspect.Signature) -> inspect.Signature:
-    """The same, with `Number` and its like by their names, which Python's unions forget."""
-    parameters = [
-        parameter.replace(annotation=_Annotation(_type_text(parameter.annotation)))
-        if parameter.annotation is not parameter.empty
-        else parameter
-        for parameter in signature.parameters.values()
-    ]
-    return signature.replace(parameters=parameters)
-
-
-def _type_text(annotation: Any) -> str:
-    names, members = [], [annotation]
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        members = list(typing.get_args(annotation))
-    for name, alias in (("Number", Number), ("Float", Float), ("Int", Int)):
-        parts = typing.get_args(alias)
-        if set(parts) <= set(members):
-            names.append(name)
-            members = [member for member in members if member not in parts]
-    others = (x if isinstance(x, str) else inspect.formatannotation(x) for x in members)
-    texts = (re.sub(r"\b(\w+\.)+", "", text) for text in others)
-    return " | ".join([*names, *("None" if text == "NoneType" else text for text in texts)])
-
-
 def _refuse_change(self, name: str, *_: Any) -> typing.NoReturn:
-    known = [field.name for field in dataclasses.fields(self)]
-    example = f"{name if name in known else known[0]}=..."
+    names = [field.name for field in self._field_table]
+    example = f"{name if name in names else names[0]}=..."
     raise dataclasses.FrozenInstanceError(
         f"`{type(self).__name__}.{name}` cannot be changed, for a schedule is a value: make another"
         f" with `dataclasses.replace(schedule, {example})`."
     )
 
 
-def _normalised(value: "Value", field: dataclasses.Field, given: Any) -> Any:
+def _normalised(value: Value, field: Field, given: Any) -> Any:
     """What a field is to hold, of what was given for it."""
-    if field.type is bool or field.type == "bool":
+    if field.annotation is bool or field.annotation == "bool":
         return _as_bool(value, field.name, given)
     if type(given) in (list, tuple):
         return tuple(map(as_number, given))
-    is_count = field.name == "last_epoch" or (
-        field.name == "total_steps" and "static" in field.metadata
-    )
-    if is_count:
+    if field.kind is not None and field.kind.from_float:
         return as_count(given)
     plain = as_number(given)
     # As a number, not a truth value, which JAX would not add to one.
-    is_number = isinstance(plain, bool | np.bool_) and "static" not in field.metadata
+    is_number = isinstance(plain, bool | np.bool_) and not field.static(plain)
     return int(plain) if is_number else plain
 
 
-def _as_bool(value: "Value", name: str, given: Any) -> bool:
+def _as_bool(value: Value, name: str, given: Any) -> bool:
     plain = as_number(given)
     if plain is None or isinstance(plain, np.bool_):
         return bool(plain)
-    if known(plain) and is_real(plain) and plain in (0, 1):
+    if is_concrete(plain) and is_real(plain) and plain in (0, 1):
         return bool(plain)
     value._reject(name, "True or False", TypeError)
-
-
-def as_number(value: Any) -> Any:
-    """The number that an array or tensor of one element, a Fraction, a huge int stand for.
-
-    Everything else as it is, arrays in a type that JAX has too.
-    """
-    if isinstance(value, jax.Array):
-        return _promotable(value)
-    if isinstance(value, np.ndarray):
-        plain = native(value)
-        return plain if plain.ndim or np.ma.is_masked(plain) else as_number(plain[()])
-    if not isinstance(value, type) and hasattr(value, "numel") and hasattr(value, "item"):
-        try:
-            return value.item() if value.numel() == 1 else value
-        except RuntimeError:  # a tensor without data
-            return value
-    if isinstance(value, np.str_):
-        return str(value)
-    if isinstance(value, np.longdouble) or _is_huge(value):
-        return _as_float(value)
-    if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
-        if isinstance(value, numbers.Rational) and value.denominator == 1:
-            return as_number(int(value.numerator))
-        return _as_float(value)
-    return value
-
-
-def _promotable(array: jax.Array) -> jax.Array:
-    """The array in a type that JAX lets meet others, which those of a few bits must not."""
-    if jnp.issubdtype(array.dtype, jnp.integer) and jnp.iinfo(array.dtype).bits < 8:
-        return array.astype(jnp.int32)
-    if jnp.issubdtype(array.dtype, jnp.floating) and jnp.finfo(array.dtype).bits < 16:
-        return array.astype(jnp.float32)
-    return array
-
-
-def native(array: np.ndarray) -> np.ndarray:
-    """The array as a plain one, in a type that JAX has too; one with masked numbers as it is."""
-    if np.ma.is_masked(array):
-        return array
-    array = np.asarray(array)
-    if array.dtype == np.longdouble:
-        array = array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _as_float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _is_huge(value: Any) -> bool:
-    """Whether an int is too large for 64 bits."""
-    return isinstance(value, int | np.unsignedinteger) and not -(2**63) <= int(value) < 2**63
-
-
-def as_count(value: Any) -> Any:
-    """A whole number as an int; everything else as it is."""
-    value = as_number(value)
-    whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    if whole or (isinstance(value, np.integer) and not isinstance(value, np.timedelta64)):
-        return int(value)
-    return value
-
-
-def is_real(number: Any) -> bool:
-    """Whether it is one real number, or an array of them that JAX takes for one."""
-    if not hasattr(number, "dtype"):
-        return isinstance(number, numbers.Real)
-    arrays = isinstance(number, np.generic | np.ndarray | jax.Array)
-    if np.ma.is_masked(number) or not (arrays or hasattr(number, "__jax_array__")):
-        return False
-    if getattr(number.dtype, "kind", "") == "m":  # a duration, which is an integer to NumPy
-        return False
-    return any(jnp.issubdtype(number.dtype, kind) for kind in (jnp.integer, jnp.floating))
 
 
 def _plain(value: Any) -> Any:
@@ -469,9 +232,9 @@ def evolve(value, **changes):
 
 def _split(self):
     leaves, structure = [], []
-    for field in dataclasses.fields(self):
+    for field in self._field_table:
         value = getattr(self, field.name)
-        if self._is_structure(field, value):
+        if field.static(value):
             structure.append((field.name, value))
         else:
             leaves.append((field.name, value))

@@ -1,11 +1,13 @@
 """ChainedScheduler: schedulers that step together, on one rate."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from .._core import protocol
+from .._core.fields import NESTED, TotalSteps, is_ours, static
+from .._core.formulas import sets_rate
 from .._core.schedule import Derived, Schedule, warn
 from .._core.table import Table
-from .._core.value import is_ours, static
 from .composite import Composite, singles
 
 
@@ -40,8 +42,8 @@ class ChainedScheduler(Composite):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
     """
 
-    schedulers: Sequence[Schedule]
-    total_steps: int | None = static(default=None, kw_only=True)
+    schedulers: Annotated[Sequence[Schedule], NESTED]
+    total_steps: TotalSteps = static(default=None, kw_only=True)
 
     def _validate(self):
         super()._validate()
@@ -58,12 +60,12 @@ class ChainedScheduler(Composite):
                     " their rates write `a * b`."
                 )
 
-    def _live(self, group, horizon):
-        return protocol.Chain(self.schedulers, group, horizon)
+    def _live(self, group, table_size):
+        return protocol.Chain(self.schedulers, group, table_size)
 
 
 def _hides(schedule: Schedule) -> bool:
     """Whether each of its steps replaces the rate, as a reader of the chain may not expect."""
     if isinstance(schedule, Table | Derived):
         return True
-    return schedule._overwrites and not is_ours(type(schedule))
+    return sets_rate(schedule) and not is_ours(type(schedule))

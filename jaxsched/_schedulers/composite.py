@@ -1,11 +1,13 @@
 """What ChainedScheduler and SequentialLR share: schedules that move one rate."""
 
-from .._core import protocol
+from typing import Annotated
+
 from .._core.closed_forms import choose
-from .._core.functions import check_total_steps
+from .._core.fields import NESTED
+from .._core.number import concrete
 from .._core.phases import momenta, rate_at
 from .._core.schedule import Derived, Schedule, no_number
-from .._core.value import concrete
+from .one_cycle_lr import OneCycleLR
 from .reduce_lr_on_plateau import ReduceLROnPlateau
 
 
@@ -28,9 +30,8 @@ class Composite(Schedule):
                     f"`{type(self).__name__}(schedulers=...)` must hold schedules of the step count"
                     f" alone, got {part!r} at index {index}.{hint}"
                 )
-        check_total_steps(self)
         self._check_shared_rate()
-        for phase in protocol.play(self):
+        for phase in self._phases():
             for move in phase.moves:
                 if move.schedule is not None and (
                     name := move.schedule._forbids(move.kind, move.clock)
@@ -43,7 +44,7 @@ class Composite(Schedule):
         rates = [(lr, lr if initial is None else initial) for lr, initial in carried]
         # Parts built before and after a OneCycleLR have found different initial rates.
         names = ["lr", "initial_lr"]
-        if any(part._resets_initial_lr for part in singles(self)):
+        if any(isinstance(part, OneCycleLR) for part in singles(self)):
             names.remove("initial_lr")
         for index, name in enumerate(names):
             values = [x for rate in rates for x in concrete(rate[index])]
@@ -58,7 +59,7 @@ class Composite(Schedule):
     def _nested(self):
         return tuple(self.schedulers)
 
-    def _horizon(self):
+    def _table_size(self):
         return self.total_steps
 
     @property
@@ -78,23 +79,18 @@ class Composite(Schedule):
 class CompositeMomentum(Derived):
     """The momentum that the parts of a chain or sequence leave in the group."""
 
-    schedule: Composite
+    schedule: Annotated[Composite, NESTED]
 
     __mul__ = __rmul__ = no_number
 
     def _plan(self):
-        phases = momenta(protocol.play(self.schedule))
-        return tuple(map(choose, phases)), self
+        return tuple(map(choose, momenta(self.schedule._phases()))), self
 
     def _rate(self, count, plan):
-        phases = momenta(protocol.play(self.schedule))
-        return rate_at(phases, plan, count)
+        return rate_at(momenta(self.schedule._phases()), plan, count)
 
-    def _last_count(self):
-        return self.schedule._last_count()
-
-    def _past_end(self, count):
-        return self.schedule._past_end(count)
+    def _end(self):
+        return self.schedule._end()
 
     def __repr__(self):
         return f"{self.schedule!r}.momentum"

@@ -2,11 +2,14 @@
 
 from .._core import numerics as xp
 from .._core.affine import Affine
-from .._core.schedule import Multiplying
-from .._core.value import Float, Number, known, static
+from .._core.fields import LastEpoch, Length, Rate, static
+from .._core.formulas import ScalesRate
+from .._core.number import Float, is_concrete
+from .._core.past_end import End
+from .._core.schedule import CarriesRate
 
 
-class ConstantLR(Multiplying):
+class ConstantLR(ScalesRate, CarriesRate):
     """Multiplies the learning rate by `factor` until step `total_iters`.
 
         lr(t) = lr * factor    for t < total_iters
@@ -36,29 +39,27 @@ class ConstantLR(Multiplying):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
     """
 
-    lr: Float
+    lr: Rate
     factor: Float = 1.0 / 3
-    total_iters: Number = 5
-    last_epoch: int = static(default=-1)
+    total_iters: Length = 5
+    last_epoch: LastEpoch = static(default=-1)
 
     def _validate(self):
         super()._validate()
         self._require("factor", lambda x: 0 <= x <= 1, "from 0 to 1")
 
-    @property
-    def _last_clock(self):
-        """The last step that PyTorch computes: it divides by a `factor` of 0 to switch back."""
-        numbers_known = known(self.factor) and known(self.total_iters)
+    def _last_step(self):
+        # PyTorch divides by a `factor` of 0 to switch back.
+        numbers_known = is_concrete(self.factor) and is_concrete(self.total_iters)
         if not numbers_known or self.factor != 0 or not self._switches():
             return None
         if self.last_epoch >= self.total_iters:
             return None  # It was past that when it was built.
-        return int(self.total_iters) - 1
-
-    def _past_end(self, count):
-        return (
-            f"Tried to step {self.last_epoch + 1 + count} times. `ConstantLR(factor=0)` ends at"
-            f" step {self._last_clock}, as PyTorch then divides by 0: use SequentialLR to go on."
+        last = int(self.total_iters) - 1
+        return End(
+            last,
+            f"`ConstantLR(factor=0)` ends at step {last}, as PyTorch then divides by 0: use"
+            " SequentialLR to go on.",
         )
 
     def _scale(self, s, t):

@@ -2,11 +2,13 @@
 
 from .._core import numerics as xp
 from .._core.affine import IDENTITY, Affine
-from .._core.schedule import Single
-from .._core.value import Float, Number, static
+from .._core.fields import LastEpoch, Length, Rate, static
+from .._core.formulas import MapsRate
+from .._core.number import is_zero
+from .._core.schedule import CarriesRate
 
 
-class CosineAnnealingLR(Single):
+class CosineAnnealingLR(MapsRate, CarriesRate):
     """Lowers the learning rate along half a cosine, and raises it again.
 
         lr(t) = eta_min + (lr - eta_min) * (1 + cos(pi * t / T_max)) / 2
@@ -35,10 +37,10 @@ class CosineAnnealingLR(Single):
     the paper is https://arxiv.org/abs/1608.03983.
     """
 
-    lr: Float
-    T_max: Number
-    eta_min: Float = 0.0
-    last_epoch: int = static(default=-1)
+    lr: Rate
+    T_max: Length
+    eta_min: Rate = 0.0
+    last_epoch: LastEpoch = static(default=-1)
 
     def _validate(self):
         super()._validate()
@@ -59,6 +61,9 @@ class CosineAnnealingLR(Single):
         """The rate at clock `t`, if it was the initial one at 0."""
         return self.eta_min + (self._base - self.eta_min) * self._height(t)
 
+    def _form_among_factors(self):
+        return _wave if is_zero(self.eta_min) else None
+
     def _start(self, t) -> Affine:
         return IDENTITY
 
@@ -69,8 +74,29 @@ class CosineAnnealingLR(Single):
         return (1.0 + xp.cos(xp.over(xp.pi * t, self.T_max))) / 2.0
 
     def _last_trough(self, t):
-        """The last clock reading before `t` at a trough; troughs at broken readings never come."""
+        """The last step before `t` at a trough; one between two steps is never met."""
         half = abs(xp.floating(self.T_max))
         trough = half + 2.0 * half * xp.floor(xp.over(t - 1 - half, 2.0 * half))
         met = (half == xp.floor(half)) & (half < xp.inf)
         return xp.where(met, trough, -xp.inf)
+
+
+def _wave(parts, clocks, rate, n):
+    """Multiplying parts around one CosineAnnealingLR that goes down to 0.
+
+    At a trough the rate is 0 whatever came before, and the cosine's next step adds the first
+    piece of a new wave, which only the parts behind it in the chain multiply at that step.
+    """
+    [index] = [i for i, part in enumerate(parts) if isinstance(part, CosineAnnealingLR)]
+    cosine, clock = parts[index], clocks[index]
+    trough = cosine._last_trough(clock.at(n))
+    begin = xp.where(trough >= clock.reading, clock.when(trough + 1) - 1, 0)
+    shrink, rise = cosine._steps(clock.at(begin), clock.at(n))
+    before = after = 1.0
+    for i, (part, own) in enumerate(zip(parts, clocks, strict=True)):
+        if i < index:
+            before = before * part._scale(own.at(xp.minimum(begin + 1, n)), own.at(n))
+            shrink = shrink * part._scale(own.at(begin), own.at(n))
+        elif i > index:
+            after = after * part._scale(own.at(begin), own.at(n))
+    return xp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after

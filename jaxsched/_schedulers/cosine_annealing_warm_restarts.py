@@ -1,11 +1,15 @@
 """CosineAnnealingWarmRestarts: down a cosine, again and again."""
 
+from typing import Annotated
+
 from .._core import numerics as xp
-from .._core.schedule import Single
-from .._core.value import INTEGERS, Float, Int, static
+from .._core.fields import Kind, LastEpoch, PositiveInt, Rate, static
+from .._core.number import Float
+from .._core.protocol import CarryingPart, OwnClockPart
+from .._core.schedule import CarriesRate
 
 
-class CosineAnnealingWarmRestarts(Single):
+class CosineAnnealingWarmRestarts(CarriesRate):
     """Lowers the learning rate along half a cosine, and starts again at the top.
 
         lr(t) = eta_min + (lr - eta_min) * (1 + cos(pi * T_cur / T_i)) / 2
@@ -38,27 +42,20 @@ class CosineAnnealingWarmRestarts(Single):
     the paper is https://arxiv.org/abs/1608.03983.
     """
 
-    lr: Float
-    T_0: Int
-    T_mult: Int = 1
-    eta_min: Float = 0.0
-    last_epoch: int = static(default=-1)
-
-    _overwrites = True
-    _checked_by_value = ("eta_min",)
-
-    def _validate(self):
-        super()._validate()
-        self._require("T_0", lambda n: isinstance(n, INTEGERS) and n > 0, "a positive int")
-        self._require("T_mult", lambda n: isinstance(n, INTEGERS) and n >= 1, "an int from 1 up")
+    lr: Rate
+    T_0: PositiveInt
+    T_mult: PositiveInt = 1
+    eta_min: Annotated[Float, Kind(subnormal=True, error=ValueError)] = 0.0
+    last_epoch: LastEpoch = static(default=-1)
 
     @property
     def _fractional(self) -> bool:
         return self.last_epoch == -1
 
     @property
-    def _own_clock(self) -> bool:
-        return self.last_epoch != -1  # PyTorch rewinds `last_epoch`, but not `T_cur`
+    def _part(self):
+        # Of a resumed one SequentialLR rewinds `last_epoch`, but not `T_cur`.
+        return CarryingPart if self.last_epoch == -1 else OwnClockPart
 
     def _curve(self, t):
         begun = self.last_epoch + 1

@@ -2,19 +2,40 @@
 
 import math
 from collections.abc import Callable
+from typing import Annotated, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
 from .._core import numerics as xp
-from .._core.functions import call, check_function, check_total_steps, tabulated_within
-from .._core.value import Float, Number, evolve, known, overflows, static
+from .._core.fields import Kind, LastEpoch, Rate, TotalSteps, static
+from .._core.functions import call, check_function, tabulated_for
+from .._core.number import Float, Number, is_concrete, overflows
+from .._core.past_end import End
+from .._core.protocol import Part
+from .._core.value import evolve
 from .cycling import Cycling, momenta_written
 from .one_cycle_lr import OneCycleLR
 
 _LARGEST = float(np.finfo(np.float64).max)
 _SIZES = "less than 2**1000 steps"
+_Size: TypeAlias = Annotated[Number, Kind(error=ValueError)]
 _MODES = ("triangular", "triangular2", "exp_range")
+
+
+class _CyclicPart(Part):
+    """It sets the rate when it is built, and its momenta for a OneCycleLR."""
+
+    def attach(self):
+        schedule, group = self.schedule, self.group
+        if schedule.last_epoch == -1:
+            group.set_lr(schedule.base_lr)
+            group.share(OneCycleLR, schedule, momenta_written(schedule))
+        group.set_default_initial_lr()
+        # PyTorch's first step still takes the group's initial rate for its base.
+        if group.initial_lr is None or group.initial_lr is schedule.base_lr:
+            return schedule
+        return evolve(schedule, base_lr=group.initial_lr)
 
 
 class CyclicLR(Cycling):
@@ -60,10 +81,10 @@ class CyclicLR(Cycling):
     the paper is https://arxiv.org/abs/1506.01186.
     """
 
-    base_lr: Float
-    max_lr: Float
-    step_size_up: Number = 2000
-    step_size_down: Number | None = None
+    base_lr: Rate
+    max_lr: Rate
+    step_size_up: _Size = 2000
+    step_size_down: _Size | None = None
     mode: str = static(default="triangular")
     gamma: Float = 1.0
     scale_fn: Callable[[int], float] | None = static(default=None)
@@ -71,10 +92,10 @@ class CyclicLR(Cycling):
     cycle_momentum: bool = static(default=True)
     base_momentum: Float = 0.8
     max_momentum: Float = 0.9
-    last_epoch: int = static(default=-1)
-    total_steps: int | None = static(default=None, kw_only=True)
+    last_epoch: LastEpoch = static(default=-1)
+    total_steps: TotalSteps = static(default=None, kw_only=True)
 
-    _checked_by_value = ("step_size_up", "step_size_down")
+    _part = _CyclicPart
 
     def _validate(self):
         if self.scale_fn is not None:
@@ -88,43 +109,26 @@ class CyclicLR(Cycling):
             self._require(name, lambda n: n is None or abs(float(n)) < 2.0**1000, _SIZES)
         self._require("step_size_up", lambda n: n != 0, "a number of steps other than 0")
         self._warn_if_below_one("step_size_up", "base_lr")
-        if known(self.step_size_up) and known(self.step_size_down):
+        if is_concrete(self.step_size_up) and is_concrete(self.step_size_down):
             up = self.step_size_up
             self._require("step_size_down", lambda n: n != -up, f"other than {-up}")
-        check_total_steps(self)
 
-    @property
-    def _last_clock(self):
-        """The last step that PyTorch computes: from the next one on `gamma ** step` overflows."""
-        grows = self.mode == "exp_range" and self.scale_fn is None and known(self.gamma)
+    def _last_step(self):
+        grows = self.mode == "exp_range" and self.scale_fn is None and is_concrete(self.gamma)
         if not grows or abs(self.gamma) <= 1:
             return None
         last = int(math.log(_LARGEST) / math.log(abs(self.gamma)))
         last += not overflows(self.gamma, last + 1)
         last -= overflows(self.gamma, last)
-        return last if last < 2**31 else None
+        if last >= 2**31:
+            return None
+        reason = f"`CyclicLR(gamma={self.gamma!r})` ends at step {last}, as `gamma ** step` then"
+        return End(last, f"{reason} overflows.")
 
-    def _past_end(self, count):
-        return (
-            f"Tried to step {self.last_epoch + 1 + count} times. `CyclicLR(gamma={self.gamma!r})`"
-            f" ends at step {self._last_clock}, as `gamma ** step` then overflows."
-        )
+    def _tabulated(self, size):
+        return tabulated_for(self, size)
 
-    def _attach(self, group):
-        if self.last_epoch == -1:
-            group.set_lr(self.base_lr)
-            group.set_levels(OneCycleLR, self, momenta_written(self))
-        group.set_default_initial_lr()
-        if group.initial_lr is None:
-            return self, self
-        # PyTorch's first step still takes the group's initial rate for its base.
-        built_first = group.initial_lr is self.base_lr
-        return self, self if built_first else evolve(self, base_lr=group.initial_lr)
-
-    def _within(self, horizon):
-        return tabulated_within(self, horizon)
-
-    def _horizon(self):
+    def _table_size(self):
         return self.total_steps
 
     def _curve(self, t):
@@ -165,4 +169,4 @@ class CyclicLR(Cycling):
             return 0
         steps = self.last_epoch + 1 + self.total_steps
         total = self.step_size_up + (self.step_size_down or self.step_size_up)
-        return int(1 + steps / total) if known(total) else steps + 1
+        return int(1 + steps / total) if is_concrete(total) else steps + 1

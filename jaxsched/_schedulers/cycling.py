@@ -1,33 +1,32 @@
 """What CyclicLR and OneCycleLR share: they set the rate themselves, and a momentum with it."""
 
+from typing import Annotated
+
+from .._core.fields import NESTED
 from .._core.schedule import Schedule, no_number
 
 
 class Momentum(Schedule):
     """The momentum that goes with a CyclicLR or OneCycleLR, as a schedule of its own."""
 
-    schedule: "Cycling"
+    schedule: Annotated["Cycling", NESTED]
 
     @property
-    def last_epoch(self):
+    def _begun(self):
         return self.schedule.last_epoch
 
     @property
-    def _plain_division(self):
-        return self.schedule._plain_division
+    def _is_ours(self):
+        return self.schedule._is_ours
 
-    @property
-    def _last_clock(self):
-        return self.schedule._last_clock
+    def _last_step(self):
+        return self.schedule._last_step()
 
     def _curve(self, t):
         return self.schedule._momentum_curve(t)
 
-    def _horizon(self):
-        return self.schedule._horizon()
-
-    def _past_end(self, count):
-        return self.schedule._past_end(count)
+    def _table_size(self):
+        return self.schedule._table_size()
 
     def __repr__(self):
         return f"{self.schedule!r}.momentum"
@@ -39,6 +38,10 @@ class Cycling(Schedule):
     """What sets a momentum along with the rate."""
 
     cycle_momentum = True
+
+    @property
+    def _begun(self):
+        return self.last_epoch  # type: ignore[attr-defined]
 
     def _momentum_part(self):
         return Momentum(self) if self.cycle_momentum else None

@@ -2,11 +2,13 @@
 
 from .._core import numerics as xp
 from .._core.affine import IDENTITY, Affine
-from .._core.schedule import Multiplying
-from .._core.value import Float, static
+from .._core.fields import LastEpoch, Rate, static
+from .._core.formulas import ScalesRate
+from .._core.number import Float
+from .._core.schedule import CarriesRate
 
 
-class ExponentialLR(Multiplying):
+class ExponentialLR(ScalesRate, CarriesRate):
     """Multiplies the learning rate by `gamma` every step.
 
         lr(t) = lr * gamma ** t
@@ -30,9 +32,9 @@ class ExponentialLR(Multiplying):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
     """
 
-    lr: Float
+    lr: Rate
     gamma: Float
-    last_epoch: int = static(default=-1)
+    last_epoch: LastEpoch = static(default=-1)
 
     def _scale(self, s, t):
         return xp.power(self.gamma, t - s)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from .._core.functions import call, check_function, check_total_steps, tabulated_within
-from .._core.schedule import Single
-from .._core.value import Float, static
+from .._core.fields import LastEpoch, Rate, TotalSteps, static
+from .._core.functions import call, check_function, tabulated_for
+from .._core.schedule import CarriesRate
 
 
-class LambdaLR(Single):
+class LambdaLR(CarriesRate):
     """Sets the learning rate to a function of the step, times the initial rate.
 
         lr(t) = lr * lr_lambda(t)
@@ -38,20 +38,17 @@ class LambdaLR(Single):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
     """
 
-    lr: Float
+    lr: Rate
     lr_lambda: Callable[[int], float] = static()
-    last_epoch: int = static(default=-1)
-    total_steps: int | None = static(default=None, kw_only=True)
-
-    _overwrites = True
+    last_epoch: LastEpoch = static(default=-1)
+    total_steps: TotalSteps = static(default=None, kw_only=True)
 
     def _validate(self):
         super()._validate()
         check_function(self, "lr_lambda")
-        check_total_steps(self)
 
     def _curve(self, t):
         return self._base * call(self, "lr_lambda", t)
 
-    def _within(self, horizon):
-        return tabulated_within(self, horizon)
+    def _tabulated(self, size):
+        return tabulated_for(self, size)

@@ -2,11 +2,13 @@
 
 from .._core import numerics as xp
 from .._core.affine import IDENTITY, Affine
-from .._core.schedule import Multiplying
-from .._core.value import Float, Number, is_zero, static
+from .._core.fields import LastEpoch, Length, Rate, static
+from .._core.formulas import ScalesRate
+from .._core.number import Float, is_zero
+from .._core.schedule import CarriesRate
 
 
-class LinearLR(Multiplying):
+class LinearLR(ScalesRate, CarriesRate):
     """Moves a factor of the learning rate along a line.
 
         lr(t) = lr * (start_factor + (end_factor - start_factor) * x)
@@ -35,11 +37,11 @@ class LinearLR(Multiplying):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
     """
 
-    lr: Float
+    lr: Rate
     start_factor: Float = 1.0 / 3
     end_factor: Float = 1.0
-    total_iters: Number = 5
-    last_epoch: int = static(default=-1)
+    total_iters: Length = 5
+    last_epoch: LastEpoch = static(default=-1)
 
     def _validate(self):
         super()._validate()

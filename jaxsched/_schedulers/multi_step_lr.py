@@ -1,18 +1,19 @@
 """MultiStepLR: a drop by `gamma` at each milestone."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import jax
 import numpy as np
 
 from .._core import numerics as xp
 from .._core.affine import Affine
-from .._core.schedule import Multiplying
-from .._core.value import Float, Number, known, overflows, static
+from .._core.fields import LastEpoch, Lengths, Rate, static
+from .._core.formulas import ScalesRate
+from .._core.number import Float, is_concrete, overflows
+from .._core.schedule import CarriesRate
 
 
-class MultiStepLR(Multiplying):
+class MultiStepLR(ScalesRate, CarriesRate):
     """Multiplies the learning rate by `gamma` at each of the `milestones`.
 
         lr(t) = lr * gamma ** (number of milestones <= t)
@@ -38,10 +39,10 @@ class MultiStepLR(Multiplying):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
     """
 
-    lr: Float
-    milestones: "Sequence[Number] | jax.Array | np.ndarray"
+    lr: Rate
+    milestones: Lengths
     gamma: Float = 0.1
-    last_epoch: int = static(default=-1)
+    last_epoch: LastEpoch = static(default=-1)
 
     def __post_init__(self):
         if not (isinstance(self.milestones, jax.Array | np.ndarray) and self.milestones.ndim):
@@ -54,7 +55,7 @@ class MultiStepLR(Multiplying):
     def _validate(self):
         super()._validate()
         counts = () if isinstance(self.milestones, jax.Array) else self.milestones
-        if known(self.gamma) and all(map(known, counts)):
+        if is_concrete(self.gamma) and all(map(is_concrete, counts)):
             most = max(Counter(map(float, counts)).values(), default=0)
             rule = f"small enough that `gamma ** {most}` does not overflow at one milestone"
             self._require("gamma", lambda gamma: not overflows(gamma, most), rule)

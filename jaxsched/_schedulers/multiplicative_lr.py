@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 
 from .._core.affine import IDENTITY, Affine
-from .._core.functions import call, check_function, check_total_steps, tabulated_within
-from .._core.schedule import Single
-from .._core.value import Float, static
+from .._core.fields import LastEpoch, Rate, TotalSteps, static
+from .._core.formulas import StepsRate
+from .._core.functions import call, check_function, tabulated_for
+from .._core.schedule import CarriesRate
 
 
-class MultiplicativeLR(Single):
+class MultiplicativeLR(StepsRate, CarriesRate):
     """Multiplies the learning rate by a function of the step, every step.
 
         lr(t) = lr * lr_lambda(1) * lr_lambda(2) * ... * lr_lambda(t)
@@ -44,17 +45,14 @@ class MultiplicativeLR(Single):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
     """
 
-    lr: Float
+    lr: Rate
     lr_lambda: Callable[[int], float] = static()
-    last_epoch: int = static(default=-1)
-    total_steps: int | None = static(default=None, kw_only=True)
-
-    _replayed = True
+    last_epoch: LastEpoch = static(default=-1)
+    total_steps: TotalSteps = static(default=None, kw_only=True)
 
     def _validate(self):
         super()._validate()
         check_function(self, "lr_lambda")
-        check_total_steps(self)
         self._warn_if_replayed()
 
     def _start(self, t) -> Affine:
@@ -69,11 +67,8 @@ class MultiplicativeLR(Single):
 
         return Affine(jax.lax.fori_loop(1, t - s + 1, multiply, jnp.float64(1.0)), 0)
 
-    def _restart(self, t) -> Affine:
-        return self._step(t)
-
-    def _horizon(self):
+    def _table_size(self):
         return self.total_steps
 
-    def _within(self, horizon):
-        return tabulated_within(self, horizon)
+    def _tabulated(self, size):
+        return tabulated_for(self, size)

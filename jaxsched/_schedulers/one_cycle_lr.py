@@ -1,12 +1,38 @@
 """OneCycleLR: one rise and one fall over a whole training."""
 
 import math
+from typing import Annotated, TypeAlias
 
 import numpy as np
 
 from .._core import numerics as xp
-from .._core.value import Float, Int, known, static
+from .._core.fields import Kind, LastEpoch, PositiveInt, Rate, static
+from .._core.number import Float, Int, is_concrete
+from .._core.past_end import End
+from .._core.protocol import Part
 from .cycling import Cycling, momenta_written
+
+# PyTorch raises a ValueError for what is no number, too.
+_Number: TypeAlias = Annotated[Int, Kind(integers=range(1, 2**63), error=ValueError)]
+
+
+class _OneCyclePart(Part):
+    """It keeps its rates and momenta in the group, which all OneCycleLRs on it share."""
+
+    def attach(self):
+        schedule, group = self.schedule, self.group
+        initial = schedule.max_lr / schedule.div_factor
+        if schedule.last_epoch == -1:
+            group.initial_lr = initial
+        if schedule.last_epoch == -1 or "max_lr" not in group.shared.get(OneCycleLR, {}):
+            rates = ("max_lr", "div_factor", "final_div_factor")
+            group.share(OneCycleLR, schedule, (*rates, *momenta_written(schedule)))
+        if group.initial_lr is None:
+            group.initial_lr = initial
+        return schedule
+
+    def now(self):
+        return self.group.with_shared(self.schedule)
 
 
 class OneCycleLR(Cycling):
@@ -52,10 +78,10 @@ class OneCycleLR(Cycling):
     the paper is https://arxiv.org/abs/1708.07120.
     """
 
-    max_lr: Float
-    total_steps: Int | None = None
-    epochs: Int | None = None
-    steps_per_epoch: Int | None = None
+    max_lr: Rate
+    total_steps: PositiveInt | None = None
+    epochs: _Number | None = None
+    steps_per_epoch: _Number | None = None
     pct_start: Float = 0.3
     anneal_strategy: str = static(default="cos")
     cycle_momentum: bool = static(default=True)
@@ -64,10 +90,9 @@ class OneCycleLR(Cycling):
     div_factor: Float = 25.0
     final_div_factor: Float = 1e4
     three_phase: bool = static(default=False)
-    last_epoch: int = static(default=-1)
+    last_epoch: LastEpoch = static(default=-1)
 
-    _resets_initial_lr = True
-    _checked_by_value = ("epochs", "steps_per_epoch")
+    _part = _OneCyclePart
 
     def _validate(self):
         lengths = (
@@ -79,9 +104,6 @@ class OneCycleLR(Cycling):
                     f"`OneCycleLR(...)` must have `total_steps`, or both `epochs` and"
                     f" `steps_per_epoch`, got `{name}=None`."
                 )
-            self._require(
-                name, lambda n: isinstance(n, (int, np.integer)) and n > 0, "a positive int"
-            )
         floats = float | np.floating
         self._require(
             "pct_start", lambda x: isinstance(x, floats) and 0 <= x <= 1, "a float from 0 to 1"
@@ -89,9 +111,13 @@ class OneCycleLR(Cycling):
         self._choose("anneal_strategy", "cos", "linear")
         for name in ("div_factor", "final_div_factor"):
             self._require(name, lambda x: x != 0, "a number other than 0")
-        if known(self._length) and known(self.pct_start) and self.pct_start * self._length == 1:
+        if (
+            is_concrete(self._length)
+            and is_concrete(self.pct_start)
+            and self.pct_start * self._length == 1
+        ):
             self._reject("pct_start", f"other than 1 / {self._length}, a first phase of no length")
-        if known(self._length) and self._length >= 2**63:
+        if is_concrete(self._length) and self._length >= 2**63:
             names = "=..., ".join(lengths)
             raise ValueError(
                 f"`OneCycleLR({names}=...)` must be fewer than 2**63 steps, got {self._length}."
@@ -103,7 +129,7 @@ class OneCycleLR(Cycling):
         rate = self.max_lr
         for name in ("div_factor", "final_div_factor"):
             factor = getattr(self, name)
-            if not (known(rate) and known(factor)):
+            if not (is_concrete(rate) and is_concrete(factor)):
                 return  # Outside of x64 a traced one would be rounded.
             with np.errstate(over="ignore"):
                 rate = xp.over(rate, factor)
@@ -111,10 +137,10 @@ class OneCycleLR(Cycling):
                 self._reject(name, "large enough that no rate is infinite")
 
     def _refuse_an_end_behind_it(self) -> None:
-        if not (known(self._length) and known(self.pct_start)):
+        if not (is_concrete(self._length) and is_concrete(self.pct_start)):
             return
-        if self.last_epoch >= self._last_clock:
-            raise ValueError(self._past_end(0))
+        if self.last_epoch >= self._last:
+            raise ValueError(self._last_step().message(self.last_epoch + 1))
 
     @property
     def _length(self):
@@ -123,30 +149,19 @@ class OneCycleLR(Cycling):
         return self.epochs * self.steps_per_epoch
 
     @property
-    def _last_clock(self):
+    def _last(self):
         """The last step that PyTorch computes: it divides by 0 in a last phase of no length."""
         begin, end = self._ends()[-2:]
-        if known(begin) and known(end):
+        if is_concrete(begin) and is_concrete(end):
             return end if begin == end else self._length
         return xp.where(begin == end, end, self._length)
 
-    def _past_end(self, count):
-        return (
-            f"Tried to step {self.last_epoch + 1 + count} times."
-            f" `OneCycleLR(total_steps={self._length})` ends at step {self._last_clock}:"
-            " `total_steps` must cover all updates."
+    def _last_step(self):
+        return End(
+            self._last,
+            f"`OneCycleLR(total_steps={self._length})` ends at step {self._last}: `total_steps`"
+            " must cover all updates.",
         )
-
-    def _attach(self, group):
-        initial = self.max_lr / self.div_factor
-        if self.last_epoch == -1:
-            group.initial_lr = initial
-        if self.last_epoch == -1 or "max_lr" not in group.levels.get(OneCycleLR, {}):
-            rates = ("max_lr", "div_factor", "final_div_factor")
-            group.set_levels(OneCycleLR, self, (*rates, *momenta_written(self)))
-        if group.initial_lr is None:
-            group.initial_lr = initial
-        return self, self
 
     def _curve(self, t):
         initial = self.max_lr / self.div_factor
@@ -163,7 +178,7 @@ class OneCycleLR(Cycling):
     def _along(self, t, initial, top, final):
         ends = self._ends()
         levels = [initial, top, *([initial] if self.three_phase else []), final]
-        t = xp.where(t > self._last_clock, ends[-1], t)
+        t = xp.where(t > self._last, ends[-1], t)
         value = None
         for begin, end, low, high in reversed(
             list(zip(ends, ends[1:], levels, levels[1:], strict=False))

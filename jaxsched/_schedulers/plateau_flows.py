@@ -7,14 +7,16 @@
 - `Held` only ticks; `ReduceLROnPlateau.step` judges, between updates, say after an epoch.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._core.value import Value, known, static
+from .._core.fields import NESTED, Kind, static
+from .._core.number import is_concrete
+from .._core.value import Value
 
 
 class PlateauState(NamedTuple):
@@ -45,7 +47,7 @@ class AveragedState(NamedTuple):
 class Held(Value):
     """A plateau whose rate updates leave alone; what `ReduceLROnPlateau.held` is."""
 
-    plateau: Any  # a ReduceLROnPlateau, whose module imports this one
+    plateau: Annotated[Any, NESTED]  # a ReduceLROnPlateau, whose module imports this one
 
     def init(self) -> HeldState:
         """The state before any metric."""
@@ -66,15 +68,8 @@ class Held(Value):
 class Averaged(Value):
     """A plateau that judges epochs; what `ReduceLROnPlateau.averaged` returns."""
 
-    plateau: Any  # a ReduceLROnPlateau
-    steps_per_epoch: int = static()
-
-    def _validate(self):
-        self._require(
-            "steps_per_epoch",
-            lambda n: isinstance(n, int | np.integer) and type(n) is not bool and 0 < n < 2**31,
-            "a positive int",
-        )
+    plateau: Annotated[Any, NESTED]  # a ReduceLROnPlateau
+    steps_per_epoch: Annotated[int, Kind(integers=range(1, 2**31))] = static()
 
     def init(self) -> AveragedState:
         """The state before any metric."""
@@ -134,7 +129,7 @@ def scalar(method: str, value: Any, state: PlateauState) -> Any:
         raise TypeError(f"{where} a real number or a scalar array of JAX or NumPy, got {value!r}.")
     if np.size(value) != 1:
         raise ValueError(f"{where} a scalar, got shape {np.shape(value)}.")
-    return np.asarray(value, state.best.dtype) if known(value) else value
+    return np.asarray(value, state.best.dtype) if is_concrete(value) else value
 
 
 def checked(state: Any, kind: type = PlateauState) -> Any:

@@ -2,11 +2,13 @@
 
 from .._core import numerics as xp
 from .._core.affine import IDENTITY, Affine
-from .._core.schedule import Multiplying
-from .._core.value import Float, Number, is_zero, known, static
+from .._core.fields import LastEpoch, Length, Rate, static
+from .._core.formulas import ScalesRate
+from .._core.number import Float, is_concrete, is_zero
+from .._core.schedule import CarriesRate
 
 
-class PolynomialLR(Multiplying):
+class PolynomialLR(ScalesRate, CarriesRate):
     """Lowers the learning rate to 0 along a power of the remaining steps.
 
         lr(t) = lr * (1 - min(t, total_iters) / total_iters) ** power
@@ -32,14 +34,14 @@ class PolynomialLR(Multiplying):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
     """
 
-    lr: Float
-    total_iters: Number = 5
+    lr: Rate
+    total_iters: Length = 5
     power: Float = 1.0
-    last_epoch: int = static(default=-1)
+    last_epoch: LastEpoch = static(default=-1)
 
     def _validate(self):
         super()._validate()
-        ends = known(self.total_iters) and self.total_iters > 0 and self.total_iters % 1 == 0
+        ends = is_concrete(self.total_iters) and self.total_iters > 0 and self.total_iters % 1 == 0
         self._require("power", lambda p: p >= 0 or not ends, "from 0 up")
 
     def _scale(self, s, t):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,14 @@ import numpy as np
 
 from .._core import numerics as xp
 from .._core.arrays import settled
-from .._core.evaluate import evaluate
+from .._core.evaluate import evaluate, require_scalars
+from .._core.fields import NESTED, Kind, Length, Metric, Rate, static
+from .._core.number import Float, Int, is_concrete
 from .._core.schedule import Schedule
-from .._core.value import Float, Int, Value, evolve, known, static
+from .._core.value import Value, evolve
 from .plateau_flows import Averaged, Held, HeldState, PlateauState, checked, scalar, tick
+
+_Counter: TypeAlias = Annotated[Int, Kind(integers=range(2**31), from_float=True)]
 
 
 class ReduceLROnPlateau(Value):
@@ -72,18 +76,18 @@ class ReduceLROnPlateau(Value):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
 
-    lr: Float | Schedule
+    lr: Rate | Schedule
     mode: str = static(default="min")
     factor: Float = 0.1
-    patience: Int = 10
-    threshold: Float = 1e-4
+    patience: Length = 10
+    threshold: Metric = 1e-4
     threshold_mode: str = static(default="rel")
-    cooldown: Int = 0
-    min_lr: Float = 0
-    eps: Float = 1e-8
-    best: Float | None = dataclasses.field(default=None, kw_only=True)
-    num_bad_epochs: Int | None = dataclasses.field(default=None, kw_only=True)
-    cooldown_counter: Int | None = dataclasses.field(default=None, kw_only=True)
+    cooldown: Length = 0
+    min_lr: Rate = 0
+    eps: Metric = 1e-8
+    best: Metric | None = dataclasses.field(default=None, kw_only=True)
+    num_bad_epochs: _Counter | None = dataclasses.field(default=None, kw_only=True)
+    cooldown_counter: _Counter | None = dataclasses.field(default=None, kw_only=True)
 
     def _validate(self):
         if not isinstance(self.lr, Schedule):
@@ -91,20 +95,17 @@ class ReduceLROnPlateau(Value):
         self._require("factor", lambda x: x < 1, "below 1")
         self._choose("mode", "min", "max")
         self._choose("threshold_mode", "rel", "abs", "magnitude")
-        rule = "an int from 0 up, below 2**31"
-        for name in ("num_bad_epochs", "cooldown_counter"):
-            self._require(name, lambda n: n is None or (0 <= n < 2**31 and n % 1 == 0), rule)
 
-    def _check_numbers(self, name, value):
-        if name != "lr" or not (isinstance(value, Value) or callable(value)):
-            super()._check_numbers(name, value)
+    def _check_numbers(self, field, kind, value):
+        if field.name != "lr" or not (isinstance(value, Value) or callable(value)):
+            super()._check_numbers(field, kind, value)
         elif not isinstance(value, Schedule):
             rule = "a number or a jaxsched.Schedule (of a function: LambdaLR(1.0, function))"
             self._reject("lr", rule, TypeError)
 
     def init(self) -> PlateauState:
         """The state before any metric, or where `best` and the counters say."""
-        self._require_scalars()
+        require_scalars(self)
         worst = np.inf if self.mode == "min" else -np.inf
         begun = [self.best, self.num_bad_epochs, self.cooldown_counter]
         best, *counters = (
@@ -119,10 +120,10 @@ class ReduceLROnPlateau(Value):
     def __call__(self, state: PlateauState, **extra_args: Any) -> jax.Array:
         """The learning rate in force, in float32 (float64 under `jax_enable_x64`)."""
         checked(state)
-        self._require_scalars()
+        require_scalars(self)
         if not isinstance(self.lr, Schedule):
             return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
-        _, schedule = _planned(self.lr)
+        _, schedule = self.lr._plan()
         scaled = _Scaled(schedule, self.factor, self.min_lr, state.num_reductions)
         return evaluate(scaled, state.count)
 
@@ -228,10 +229,12 @@ class ReduceLROnPlateau(Value):
 
     def _judge(self, state: PlateauState, value: Any) -> PlateauState:
         """The state after a metric; `state.count` is already that of the next update."""
-        self._require_scalars()
-        plan, lr = _planned(self.lr) if isinstance(self.lr, Schedule) else ((), self.lr)
+        require_scalars(self)
+        plan, lr = self.lr._plan() if isinstance(self.lr, Schedule) else ((), self.lr)
         lengths: dict[str, Any] = {"patience": self.patience, "cooldown": self.cooldown}
-        lengths = {name: float(x) if known(x) else x for name, x in lengths.items()}  # of any size
+        lengths = {
+            name: float(x) if is_concrete(x) else x for name, x in lengths.items()
+        }  # of any size
         plateau, value = jax.tree.map(
             lambda x: settled(x if _is_numpy(x) else jax.lax.stop_gradient(x)),
             (evolve(self, lr=lr, **lengths), value),
@@ -244,9 +247,9 @@ class ReduceLROnPlateau(Value):
 class _Reduced(Schedule):
     """A rate as a function of the number of reductions."""
 
-    lr: Float
+    lr: Rate
     factor: Float
-    min_lr: Float
+    min_lr: Rate
 
     def _curve(self, t):
         reduced = self.lr * xp.power(self.factor, t)
@@ -256,25 +259,22 @@ class _Reduced(Schedule):
 class _Scaled(Schedule):
     """A schedule's rate after some reductions, as a function of the step count."""
 
-    schedule: Schedule
+    schedule: Annotated[Schedule, NESTED]
     factor: Float
-    min_lr: Float
+    min_lr: Rate
     num_reductions: Int
 
     def _plan(self):
-        return _planned(self.schedule)[0], self
+        return self.schedule._plan()[0], self
 
     def _rate(self, count, plan):
         return _reduced(self.schedule, plan, count, self.factor, self.min_lr)(self.num_reductions)
 
-    def _last_count(self):
-        return self.schedule._last_count()
+    def _end(self):
+        return self.schedule._end()
 
     def _undefined_from(self):
         return self.schedule._undefined_from()
-
-    def _past_end(self, count):
-        return self.schedule._past_end(count)
 
 
 def _reduced(lr, plan: tuple, count, factor, min_lr):
@@ -285,15 +285,8 @@ def _reduced(lr, plan: tuple, count, factor, min_lr):
     return _Reduced(rate, factor, jnp.minimum(min_lr, rate))._curve  # Reductions never raise it.
 
 
-def _planned(schedule: Schedule) -> tuple[tuple, Schedule]:
-    """`schedule._plan()`, asked for once: to tabulate takes a while."""
-    if "_planned" not in schedule.__dict__:
-        object.__setattr__(schedule, "_planned", schedule._plan())
-    return schedule.__dict__["_planned"]
-
-
 def _is_numpy(x: Any) -> bool:
-    return known(x) or isinstance(x, np.ndarray)
+    return is_concrete(x) or isinstance(x, np.ndarray)
 
 
 def _is_held(node: Any) -> bool:
@@ -320,7 +313,9 @@ def _advance(plan: tuple, p: ReduceLROnPlateau, state: PlateauState, value) -> P
         bad = jnp.where(cooling, 0, bad)
         cooldown = state.cooldown_counter - cooling
         due = bad.astype(jnp.float64) > p.patience
-        pause = jnp.clip(jnp.ceil(p.cooldown), 0, 2**31 - 1)  # a broken one ends in a whole step
+        pause = jnp.clip(
+            jnp.ceil(p.cooldown), 0, 2**31 - 1
+        )  # a fractional one ends in a whole step
         reductions = state.num_reductions
         rate = _reduced(p.lr, plan, state.count, p.factor, p.min_lr)
         change = rate(reductions) - rate(reductions + 1)

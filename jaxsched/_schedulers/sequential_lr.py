@@ -1,14 +1,16 @@
 """SequentialLR: one scheduler after the other."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._core import protocol
+from .._core.fields import NESTED, Counts, TotalSteps, static
+from .._core.number import as_count, concrete
 from .._core.schedule import Schedule
-from .._core.value import as_count, concrete, static
 from .composite import Composite
 
 
@@ -51,9 +53,9 @@ class SequentialLR(Composite):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
     """
 
-    schedulers: Sequence[Schedule]
-    milestones: "Sequence[int] | jax.Array | np.ndarray" = static(when=_are_counts)
-    total_steps: int | None = static(default=None, kw_only=True)
+    schedulers: Annotated[Sequence[Schedule], NESTED]
+    milestones: Counts = static(when=_are_counts)
+    total_steps: TotalSteps = static(default=None, kw_only=True)
 
     def __post_init__(self):
         milestones = self.milestones
@@ -92,7 +94,7 @@ class SequentialLR(Composite):
             self._reject("milestones", "Python ints where a part is a chain or a sequence")
         super()._validate()
 
-    def _live(self, group, horizon):
+    def _live(self, group, table_size):
         if self._swept:
             self._reject("milestones", "Python ints inside another chain or sequence")
-        return protocol.Sequence(self.schedulers, self.milestones, group, horizon)
+        return protocol.Sequence(self.schedulers, self.milestones, group, table_size)

@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core import numerics as xp
-from .._core.schedule import Multiplying
-from .._core.value import Float, Int, Number, static
+from .._core.fields import LastEpoch, Length, Rate, static
+from .._core.formulas import ScalesRate
+from .._core.number import Float, Int
+from .._core.schedule import CarriesRate
 
 
-class StepLR(Multiplying):
+class StepLR(ScalesRate, CarriesRate):
     """Multiplies the learning rate by `gamma` every `step_size` steps.
 
         lr(t) = lr * gamma ** (t // step_size)
@@ -36,10 +38,10 @@ class StepLR(Multiplying):
     Port of https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
     """
 
-    lr: Float
-    step_size: Number
+    lr: Rate
+    step_size: Length
     gamma: Float = 0.1
-    last_epoch: int = static(default=-1)
+    last_epoch: LastEpoch = static(default=-1)
 
     def _validate(self):
         super()._validate()

@@ -1,12 +1,31 @@
 """SWALR: from the last rate to `swa_lr`."""
 
+from typing import Annotated
+
 from .._core import numerics as xp
 from .._core.affine import Affine
-from .._core.schedule import Single
-from .._core.value import INTEGERS, Float, Int, static
+from .._core.fields import Kind, LastEpoch, Rate, static
+from .._core.formulas import MapsRate
+from .._core.number import Int
+from .._core.protocol import OwnClockPart
+from .._core.schedule import CarriesRate
 
 
-class SWALR(Single):
+class _SWAPart(OwnClockPart):
+    """It counts from 0 whatever `last_epoch` says, and keeps `swa_lr` in the group."""
+
+    def attach(self):
+        self.group.share(SWALR, self.schedule, ("swa_lr",))
+        return super().attach()
+
+    def first_clock(self):
+        return 0
+
+    def now(self):
+        return self.group.with_shared(self.schedule)
+
+
+class SWALR(MapsRate, CarriesRate):
     """Moves the learning rate to `swa_lr` in `anneal_epochs` steps, and keeps it there.
 
         lr(t) = swa_lr + (lr - swa_lr) * (1 - alpha(min(t, anneal_epochs) / anneal_epochs))
@@ -35,28 +54,17 @@ class SWALR(Single):
     paper is https://arxiv.org/abs/1803.05407.
     """
 
-    lr: Float
-    swa_lr: Float
-    anneal_epochs: Int = 10
+    lr: Rate
+    swa_lr: Rate
+    anneal_epochs: Annotated[Int, Kind(integers=range(2**63), error=ValueError)] = 10
     anneal_strategy: str = static(default="cos")
-    last_epoch: int = static(default=-1)
+    last_epoch: LastEpoch = static(default=-1)
 
-    _own_clock = True
-    _checked_by_value = ("anneal_epochs",)
+    _part = _SWAPart
 
     def _validate(self):
         super()._validate()
-        self._require(
-            "anneal_epochs", lambda n: isinstance(n, INTEGERS) and n >= 0, "an int from 0 up"
-        )
         self._choose("anneal_strategy", "cos", "linear")
-
-    def _first_clock(self, t):
-        return 0
-
-    def _attach(self, group):
-        group.set_levels(SWALR, self, ("swa_lr",))
-        return super()._attach(group)
 
     def _steps(self, s, t) -> Affine:
         # Once it has arrived, PyTorch sets the rate anew at every step.

@@ -1,6 +1,5 @@
 """Schedule to text: the Python call that builds it, ready to copy."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from .._combine.counts import CALLS, Mapped
 from .._combine.param_groups import ParamGroups
 from .._combine.product import Product
-from .._core.value import Value, same
+from .._core.value import Value, call_of
 from .._schedulers import SCHEDULERS
 from .expression import Expression
 from .source import brief
@@ -33,15 +32,10 @@ def call_text(schedule: Any) -> str:
         return " * ".join(map(_text, schedule.schedules))
     if type(schedule) not in (*SCHEDULERS, ParamGroups, Product, *CALLS):
         raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
-    arguments = []
-    for field in dataclasses.fields(schedule):
-        value = getattr(schedule, field.name)
-        if not same(value, field.default):
-            arguments.append(f"{field.name}={_text(value)}")
+    named = {name: _text(value) for name, value in schedule._arguments()}
     if isinstance(schedule, Mapped):
-        arguments[0] = call_text(schedule.schedule)  # as one would write it
-    name = CALLS.get(type(schedule), type(schedule)).__name__
-    return f"{name}({', '.join(arguments)})"
+        return call_of(CALLS[type(schedule)].__name__, named.pop("schedule"), **named)
+    return call_of(type(schedule).__name__, **named)
 
 
 def _text(value: Any) -> str:

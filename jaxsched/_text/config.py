@@ -7,7 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._core.value import Value, known
+from .._core.number import is_concrete
+from .._core.value import Value
 from .expression import Expression
 from .source import brief
 
@@ -131,7 +132,9 @@ def _encode(value: Any, where: str) -> Any:
     if not np.issubdtype(array.dtype, np.number):
         raise TypeError(f"`{where}` is a Python function, which a config cannot hold: {value!r}.")
     return (
-        array.tolist() if not known(value) or isinstance(value, np.generic | np.ndarray) else value
+        array.tolist()
+        if not is_concrete(value) or isinstance(value, np.generic | np.ndarray)
+        else value
     )
 
 

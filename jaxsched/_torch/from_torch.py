@@ -20,8 +20,8 @@ from .._combine.param_groups import ParamGroups
 from .._core import numerics as xp
 from .._core import protocol
 from .._core.closed_forms import by_steps
+from .._core.number import as_positive_int
 from .._core.schedule import warn, without_warnings
-from .._core.value import as_count
 from .._schedulers import OF_FUNCTIONS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
@@ -231,14 +231,7 @@ def _asks_for_more(reason: Any) -> str:
 
 def as_total_steps(name: str, total_steps: Any) -> int | None:
     """A number of counts, however it was written."""
-    number = as_count(total_steps)
-    positive = type(number) is int and 0 < number < 2**31
-    if number is not None and not positive:
-        raise ValueError(
-            f"`{name}(total_steps=...)` must be a positive int (below 2**31) or None, got"
-            f" {total_steps!r}."
-        )
-    return number
+    return as_positive_int(f"{name}(total_steps=...)", total_steps, optional=True)
 
 
 def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
@@ -297,7 +290,7 @@ class _Group:
                 " scheduler or a person sets the rate too (a ChainedScheduler of all that step"
                 " together says it all)"
             )
-        if found._horizon() is None and by_steps in found._plan()[0]:
+        if found._table_size() is None and by_steps in found._plan()[0]:
             if self.total_steps is not None:
                 return dataclasses.replace(found, total_steps=self.total_steps)
             found._warn_if_replayed()
@@ -307,7 +300,7 @@ class _Group:
         """Raises where a loop or the calls of a Python function would take minutes."""
         if count > _MOST_STEPS:
             plain = self.plain()
-            if plain._horizon() is None and by_steps in plain._plan()[0]:
+            if plain._table_size() is None and by_steps in plain._plan()[0]:
                 raise Unreadable(
                     f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed"
                     f" form, as every step is gone through, got {count}"
@@ -337,7 +330,7 @@ class _Group:
         yield plain
         if lr is None:
             return
-        if plain._resets_initial_lr or len(list(singles(plain))) > 1:
+        if len(list(singles(plain))) > 1:
             yield self._build(self.held, lr, own_base=True)
         # Whatever was done since, `lr` has gone through affine maps only.
         at_0, at_1 = (
@@ -363,7 +356,9 @@ class _Group:
     def _fits(self, schedule: Any, count: Any) -> bool:
         parts = protocol.parts_at(schedule, int(count))
         for part, leaf in zip(parts, self.held.leaves(), strict=True):
-            there = part.schedule._own_clock or part.clock == leaf.state["last_epoch"]
+            there = (
+                isinstance(part, protocol.OwnClockPart) or part.clock == leaf.state["last_epoch"]
+            )
             there = part.clock == leaf.state["_step_count"] - 1 if leaf.cls is SWALR else there
             base = getattr(part.schedule, "_base", None)
             if not there or not (

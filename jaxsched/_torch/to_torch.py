@@ -13,11 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._combine.counts import Mapped
+from .._combine.counts import CALLS, Mapped
 from .._combine.param_groups import groups_of
 from .._core import numerics as xp
 from .._core.count_map import CountMap
-from .._core.value import known, same
+from .._core.number import is_concrete
+from .._core.value import call_of, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
@@ -111,7 +112,7 @@ def _check(schedule: Any) -> None:
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
         raise TypeError(f"{where} of known numbers, got {schedule!r}.")
     if isinstance(schedule, ReduceLROnPlateau):
-        if not known(schedule.lr) and not hasattr(schedule.lr, "dtype"):
+        if not is_concrete(schedule.lr) and not hasattr(schedule.lr, "dtype"):
             raise ValueError(f"{where} a plateau of one `lr` for PyTorch, got {schedule!r}.")
         if schedule.threshold_mode == "magnitude":
             raise ValueError(
@@ -313,15 +314,17 @@ def _torch_call(members: Sequence) -> str:
     first = members[0]
     name = type(first).__name__
     if isinstance(first, Mapped):
-        return repr(first).replace(repr(first.schedule), _torch_call([m.schedule for m in members]))
+        inner = _torch_call([member.schedule for member in members])
+        number, value = first._number()
+        return call_of(CALLS[type(first)].__name__, inner, **{number: repr(value)})
     if isinstance(first, COMPOSITES):
         columns = zip(*[member.schedulers for member in members], strict=True)
         parts = f"[{', '.join(map(_torch_call, columns))}]"
         if isinstance(first, ChainedScheduler):
-            return f"{name}({parts})"
-        return f"{name}(optimizer, {parts}, milestones={list(first.milestones)})"
-    arguments = [f"{key}={_text(value)}" for key, value in _arguments(members).items()]
-    return f"{name}({', '.join(['optimizer', *arguments])})"
+            return call_of(name, parts)
+        return call_of(name, "optimizer", parts, milestones=repr(list(first.milestones)))
+    named = {key: _text(value) for key, value in _arguments(members).items()}
+    return call_of(name, "optimizer", **named)
 
 
 def _text(value) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .._combine.param_groups import ParamGroups
+from .._core.number import as_count, as_positive_int
 from .._core.schedule import without_warnings
-from .._core.value import as_count
 from .._text.config import to_config
 from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
@@ -52,8 +52,7 @@ def check_arguments(
     torch = the_torch(name)
     if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
         raise TypeError(f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.")
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
-        raise ValueError(f"`{name}(num_steps=...)` must be a positive int, got {num_steps!r}.")
+    as_positive_int(f"{name}(num_steps=...)", num_steps)
     plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
     if plateau != (metrics is not None) or (metrics is not None and len(metrics) != num_steps - 1):
         wanted = f"{num_steps - 1} metrics" if plateau else "None without a ReduceLROnPlateau"
