@@ -1,14 +1,12 @@
 """Copies of users' functions, so that asking one leaves no trace in the run that it belongs to."""
 
-import collections
 import contextlib
 import copy
 import functools
 import random
-import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,8 +27,8 @@ _SHARED = (
     int,
     float,
 )
-_MUTABLE = (list, dict, set, bytearray, Iterator, np.random.Generator, random.Random)
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+MUTABLE = (list, dict, set, bytearray, Iterator, np.random.Generator, random.Random)
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def private(function: Any, memo: dict[int, Any] | None = None) -> Any:
@@ -66,15 +64,15 @@ def _function(function: types.FunctionType, memo: dict) -> types.FunctionType:
 def _copy_globals(function: types.FunctionType, own: dict[str, Any], memo: dict) -> None:
     """Gives a function its own of its module's names, those that it may write to copied."""
     shared = function.__globals__
-    for name in _names(function.__code__) & shared.keys():
+    for name in names_in(function.__code__) & shared.keys():
         value = shared[name]
         beside = isinstance(value, types.FunctionType) and value.__globals__ is shared
-        if own[name] is value and (beside or isinstance(value, _MUTABLE)):
+        if own[name] is value and (beside or isinstance(value, MUTABLE)):
             own[name] = private(value, memo)
 
 
-def _names(code: types.CodeType) -> set[str]:
-    inner = [_names(const) for const in code.co_consts if isinstance(const, types.CodeType)]
+def names_in(code: types.CodeType) -> set[str]:
+    inner = [names_in(const) for const in code.co_consts if isinstance(const, types.CodeType)]
     return set(code.co_names).union(*inner)
 
 
@@ -151,176 +149,3 @@ def _exactly(thing: Any, memo: dict) -> Any:
 
 
 _MAKERS |= dict.fromkeys((tuple, list, dict), _exactly)
-
-
-def memory(thing: Any, seen: dict[int, tuple[int, Any]] | None = None) -> Any:
-    """All that a thing remembers, as nested lists of numbers and strings that compare by value.
-
-    It goes where `private` goes: attributes, containers, closures, defaults, mutable globals.
-    What it has `seen`, by id, it replaces by its number.
-    """
-    seen = {} if seen is None else seen
-    if isinstance(thing, _PLAIN):
-        return "nan" if thing != thing else thing
-    if isinstance(thing, type | types.ModuleType | types.CodeType):
-        return None
-    if id(thing) in seen:
-        return f"<{seen[id(thing)][0]}>"
-    if not isinstance(thing, _UNSHARED):
-        seen[id(thing)] = len(seen), thing  # alive, so that no other thing gets its id
-    if hasattr(thing, "tolist"):
-        size = thing.numel() if hasattr(thing, "numel") else np.size(thing)
-        return repr(thing.tolist() if size <= _LARGE else thing.shape)
-    return [memory(item, seen) for item in _held(thing)]
-
-
-_UNSHARED = (tuple, types.MethodType, types.BuiltinMethodType, functools.partial)  # new in a copy
-_LARGE = 100_000
-
-
-def _held(thing: Any) -> list:
-    """What a thing consists of."""
-    if isinstance(thing, dict):
-        return [*map(repr, thing), *thing.values()]
-    if isinstance(thing, set | frozenset):
-        return sorted(map(repr, thing))
-    if isinstance(thing, types.FunctionType):
-        cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_full(cell)]
-        known = thing.__globals__
-        names = sorted(_names(thing.__code__) & known.keys())
-        written = [known[name] for name in names if isinstance(known[name], _MUTABLE + _PLAIN)]
-        return [*cells, thing.__defaults__, thing.__kwdefaults__, vars(thing), *written]
-    if isinstance(thing, types.MethodType):
-        return [thing.__self__, thing.__func__]
-    if isinstance(thing, functools.partial):
-        return [thing.func, thing.args, thing.keywords]
-    if isinstance(thing, list | tuple | collections.deque):
-        return list(thing)
-    if hasattr(thing, "__dict__") and not isinstance(thing, Iterator):
-        return [vars(thing)]
-    try:  # an iterator, a generator of random numbers, an object with slots
-        return [item for item in thing.__reduce_ex__(4)[1:] if not callable(item)]
-    except Exception:
-        return []  # a lock, a file
-
-
-def _is_full(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def generators_kept() -> Iterator[None]:
-    """Leaves Python's, NumPy's and PyTorch's random generators as they were."""
-    kept: list[tuple[Any, Any]] = [
-        (random.getstate, random.setstate),
-        (np.random.get_state, np.random.set_state),
-    ]
-    if torch := sys.modules.get("torch"):
-        kept.append((torch.get_rng_state, torch.set_rng_state))
-        if torch.cuda.is_initialized():
-            kept.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
-    before = [(restore, get()) for get, restore in kept]
-    try:
-        yield
-    finally:
-        for restore, state in before:
-            restore(state)
-
-
-class _Place(NamedTuple):
-    """A name that a method may write to, of its class or its module."""
-
-    owner: Any  # a class, or a module's dict
-    name: str
-    value: Any
-    kept: Any  # a copy
-
-    def put_back(self) -> bool:
-        """Restores the value, and tells whether that was needed."""
-        now = (
-            self.owner.get(self.name)
-            if isinstance(self.owner, dict)
-            else vars(self.owner)[self.name]
-        )
-        if now is self.value and memory(now) == memory(self.kept):
-            return False
-        value = self.value
-        if isinstance(value, list):
-            value[:] = self.kept
-        elif isinstance(value, dict | set):
-            value.clear()
-            value.update(self.kept)
-        elif not isinstance(value, _PLAIN):
-            value = self.kept
-        if isinstance(self.owner, dict):
-            self.owner[self.name] = value
-        else:
-            setattr(self.owner, self.name, value)
-        return True
-
-
-def _places(things: Iterable[Any]) -> Iterator[_Place]:
-    for cls in {cls for thing in things for cls in type(thing).__mro__}:
-        if cls.__module__.split(".")[0] in ("torch", "builtins", "jaxsched"):
-            continue
-        owners: list[tuple[Any, list[str]]] = [
-            (cls, [name for name in vars(cls) if not name.startswith("__")])
-        ]
-        for method in vars(cls).values():
-            if isinstance(method, types.FunctionType):
-                shared = method.__globals__
-                owners.append((shared, sorted(_names(method.__code__) & shared.keys())))
-        for owner, names in owners:
-            values = owner if isinstance(owner, dict) else vars(owner)
-            for name in names:
-                if isinstance(values[name], _MUTABLE + _PLAIN):
-                    yield _Place(owner, name, values[name], private(values[name]))
-
-
-@contextlib.contextmanager
-def classes_kept(things: Iterable[Any]) -> Iterator[None]:
-    """Leaves what the classes of `things` keep in themselves and in their modules as it was.
-
-    Raises a NotOfTheStep where that was written to: a copy of an object shares it.
-    """
-    places = list(_places(things))
-    written = []
-    try:
-        yield
-    finally:
-        written = [place.name for place in places if place.put_back()]
-    if written:
-        raise NotOfTheStep(
-            f"must keep what it remembers in itself, got one that writes to `{written[0]}`, which"
-            " its class or its module holds"
-        )
-
-
-def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:
-    """The function's values on the host, NaN where it raises `passing`.
-
-    Each step is asked twice, there and back, on one copy: so shows what remembers or draws.
-    """
-    own = private(function)
-    with generators_kept():
-        first = [_value(own, step, passing) for step in steps]
-        second = [_value(own, step, passing) for step in reversed(steps)][::-1]
-    for step, a, b in zip(steps, first, second, strict=True):
-        if not (a is b or np.array_equal(a, b, equal_nan=True)):
-            raise NotOfTheStep(
-                f"must be a function of the step, got one that gives {a!r} and then {b!r} at step"
-                f" {step}: it remembers its calls (a counter, an iterator, a `pop`) or draws random"
-                " numbers"
-            )
-    return first
-
-
-def _value(function: Any, step: int, passing: type[Exception]) -> Any:
-    with contextlib.suppress(passing), jax.ensure_compile_time_eval():
-        value = function(step)
-        return value if isinstance(value, jax.Array) else float(value)
-    return np.nan

@@ -1,17 +1,20 @@
 """Python functions of the step: how LambdaLR, MultiplicativeLR and CyclicLR call them."""
 
+import contextlib
 import functools
 import inspect
 import numbers
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from . import numerics as xp
-from .copies import NotOfTheStep, generators_kept, private, values_at
+from .copies import NotOfTheStep, private
 from .formulas import sets_rate
 from .schedule import TRACER_ERRORS
+from .undisturbed import generators_kept
 from .value import evolve
 
 
@@ -198,3 +201,29 @@ def tabulated(function, first: int, end: int) -> np.ndarray:
 def _tabulated(key: _Same, first: int, end: int) -> np.ndarray:
     # Not every table is used from its start, where a function may divide by zero.
     return np.array(values_at(key.function, range(first, end)), np.float64)
+
+
+def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:
+    """The function's values on the host, NaN where it raises `passing`.
+
+    Each step is asked twice, there and back, on one copy: so shows what remembers or draws.
+    """
+    own = private(function)
+    with generators_kept():
+        first = [_value(own, step, passing) for step in steps]
+        second = [_value(own, step, passing) for step in reversed(steps)][::-1]
+    for step, a, b in zip(steps, first, second, strict=True):
+        if not (a is b or np.array_equal(a, b, equal_nan=True)):
+            raise NotOfTheStep(
+                f"must be a function of the step, got one that gives {a!r} and then {b!r} at step"
+                f" {step}: it remembers its calls (a counter, an iterator, a `pop`) or draws random"
+                " numbers"
+            )
+    return first
+
+
+def _value(function: Any, step: int, passing: type[Exception]) -> Any:
+    with contextlib.suppress(passing), jax.ensure_compile_time_eval():
+        value = function(step)
+        return value if isinstance(value, jax.Array) else float(value)
+    return np.nan

@@ -286,6 +286,11 @@ def first_undefined(rates: Any) -> int | None:
     return int(undefined.argmax()) if undefined.any() else None
 
 
+def looked_up(rates, count):
+    """The rate at `count` in a table, whose last one holds on."""
+    return jnp.asarray(rates)[jnp.clip(count, 0, len(rates) - 1)]
+
+
 class Lookup(Schedule):
     """Rates by count, in place of a schedule that has no closed form."""
 
@@ -301,7 +306,7 @@ class Lookup(Schedule):
         return first_undefined(self.rates)
 
     def _rate(self, count, plan):
-        return jnp.asarray(self.rates)[jnp.clip(count, 0, len(self.rates) - 1)]
+        return looked_up(self.rates, count)
 
 
 class Derived(Schedule):

@@ -11,7 +11,7 @@ from .arrays import float_type, settled
 from .counts import checked
 from .evaluate import require_scalars
 from .fields import Rates
-from .schedule import Schedule, first_undefined
+from .schedule import Schedule, first_undefined, looked_up
 
 
 class Table(Schedule):
@@ -45,7 +45,7 @@ class Table(Schedule):
         return rates[jnp.minimum(count, len(self.rates) - 1)]
 
     def _curve(self, t):
-        return jnp.asarray(self.rates)[jnp.clip(t, 0, len(self.rates) - 1)]
+        return looked_up(self.rates, t)
 
     def _momentum_part(self):
         return None if self.momenta is None else Table(self.momenta)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from .._combine.param_groups import ParamGroups
-from .._core.copies import NotOfTheStep, classes_kept, generators_kept, memory, private
+from .._core.copies import NotOfTheStep, private
+from .._core.memory import memory
 from .._core.table import Table
+from .._core.undisturbed import classes_kept, generators_kept
 from .to_torch import momentum_in, set_value
 
 
