@@ -23,7 +23,7 @@ _FromZero: TypeAlias = Annotated[Int, Kind(integers=range(2**63), from_float=Tru
 class Mapped(Derived):
     """`schedule` at a count that follows from the count by a `CountMap`.
 
-    A subclass has one more field, a number; it is structure where it is an int, as a sequence's
+    A subclass has one more field, a number; it is static where it is an int, as a sequence's
     milestones are, and a leaf where it is an array.
     """
 

@@ -51,7 +51,7 @@ class Stack(Schedule):
                 )
             if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
                 raise TypeError(
-                    "`stack(schedules=...)` must hold schedules whose numbers are known, got"
+                    "`stack(schedules=...)` must hold schedules of concrete numbers, got"
                     f" {schedule!r} at index {index}: traced ones go through `jax.vmap` themselves."
                 )
         if not all(0 <= number < len(self.schedules) for number in concrete(self.numbers)):
@@ -140,7 +140,7 @@ def stack(schedules: Sequence[Schedule]) -> Stack:
     candidate, which is little beside a training step.
 
     Args:
-      schedules: the schedules, of one family or several, all their numbers known.
+      schedules: the schedules, of one family or several, all their numbers concrete.
 
     Returns:
       A `Schedule` to call under `jax.vmap`. Where all of `schedules` have one, its `momentum` is

@@ -16,7 +16,7 @@ def tabulate(schedule: Schedule, num_steps: int) -> Table:
     variable JAX_PLATFORMS is set, as in `tpu,cpu`.
 
     Args:
-      schedule: any schedule whose numbers are known.
+      schedule: any schedule of concrete numbers.
       num_steps: the number of counts in the table; the last rate holds after that.
 
     Returns:

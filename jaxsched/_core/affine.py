@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class Affine(NamedTuple):
-    """lr <- a * lr + b, where the Python numbers 0 and 1 are exact and known beforehand."""
+    """lr <- a * lr + b, where the Python ints 0 and 1 are recognised while tracing."""
 
     a: Any
     b: Any

@@ -1,4 +1,4 @@
-"""Copies of users' functions, so that asking one leaves no trace in the run that it belongs to."""
+"""Copies of users' functions and objects, which can be called without changing the original."""
 
 import contextlib
 import copy

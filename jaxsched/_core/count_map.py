@@ -26,7 +26,7 @@ class CountMap(NamedTuple):
         if _differs(self.times, 1):
             count = xp.minimum(count, _LARGEST // self.times) * self.times
         if _differs(self.every, 1):
-            count = xp.quotient(count, self.every)
+            count = xp.floor_divide(count, self.every)
         if _differs(self.ahead, 0):
             count = xp.minimum(count, _LARGEST - self.ahead) + self.ahead
         return count
@@ -34,7 +34,7 @@ class CountMap(NamedTuple):
     def first(self, inner):
         """The first count that is mapped to `inner` or more."""
         steps = xp.maximum(inner - self.ahead, 0)
-        waited = self.wait + xp.quotient(steps * self.every + (self.times - 1), self.times)
+        waited = self.wait + xp.floor_divide(steps * self.every + (self.times - 1), self.times)
         return xp.where(steps == 0, 0, waited)
 
     @property

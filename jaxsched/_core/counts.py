@@ -15,7 +15,7 @@ from .past_end import End, in_range
 def checked(schedule, count, end: End | None):
     """`count` as an array from 0 up, after every check that its type and value allow."""
     if type(count) is int and 0 <= count < 2**63 and end is None:
-        return np.asarray(count)  # nothing to check, and no time to lose
+        return np.asarray(count)  # the common case in a training loop
     name = type(schedule).__name__
     traced = isinstance(count, jax.core.Tracer)
     if not isinstance(count, jax.Array):
@@ -70,8 +70,8 @@ def _from_zero(count):
 
 def _no_count(name: str, count) -> TypeError:
     dtype = f" of dtype {count.dtype}" if hasattr(count, "dtype") else ""
-    whole = hasattr(count, "dtype") and jnp.issubdtype(count.dtype, jnp.floating)
-    hint = " Write `int(count)`, or `count // steps_per_epoch` for epochs." if whole else ""
+    is_float = hasattr(count, "dtype") and jnp.issubdtype(count.dtype, jnp.floating)
+    hint = " Write `int(count)`, or `count // steps_per_epoch` for epochs." if is_float else ""
     return TypeError(
         f"`{name}(...)(count)` takes an integer step count, got {count!r}{dtype}.{hint}"
     )

@@ -60,7 +60,7 @@ class _Static(NamedTuple):
     dtype: Any = None
     fixed: tuple = ()  # exact Python numbers and `_Constant`s, None where an array goes
     wrt: tuple[int, ...] = ()  # the arguments to differentiate with respect to, one after another
-    exact_count: "_Constant | None" = None  # a count that is known
+    exact_count: "_Constant | None" = None  # a concrete count
 
 
 class _Constant:
@@ -144,7 +144,7 @@ def _looked_at(number):
 
 
 def _fixed(leaf):
-    """What is known of a leaf exactly; None for a JAX array, which enters with its precision."""
+    """A leaf as an exact number or constant; None for a JAX array, which enters as it is."""
     if is_concrete(leaf):
         return np.asarray(leaf).item()
     return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
@@ -186,7 +186,7 @@ def _round(rate, dtype):
 def with_count(tree, count):
     """The same numbers, as ones that vary with the count.
 
-    For formulas that divide by them with `/` where ours use `_numbers.over`, which says why.
+    For formulas that divide by them with `/` where ours use `numerics.divide`, which says why.
     """
     zero = jax.lax.convert_element_type(count, np.float64) * np.float64(0)
 

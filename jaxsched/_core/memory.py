@@ -44,9 +44,9 @@ def _held(thing: Any) -> list:
         return sorted(map(repr, thing))
     if isinstance(thing, types.FunctionType):
         cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_full(cell)]
-        known = thing.__globals__
-        names = sorted(names_in(thing.__code__) & known.keys())
-        written = [known[name] for name in names if isinstance(known[name], MUTABLE + PLAIN)]
+        module = thing.__globals__
+        names = sorted(names_in(thing.__code__) & module.keys())
+        written = [module[name] for name in names if isinstance(module[name], MUTABLE + PLAIN)]
         return [*cells, thing.__defaults__, thing.__kwdefaults__, vars(thing), *written]
     if isinstance(thing, types.MethodType):
         return [thing.__self__, thing.__func__]

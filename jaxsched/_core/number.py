@@ -111,10 +111,10 @@ def _is_huge(value: Any) -> bool:
 
 
 def as_count(value: Any) -> Any:
-    """A whole number as an int; everything else as it is."""
+    """A number without a fraction as an int; everything else as it is."""
     value = as_number(value)
-    whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    if whole or (isinstance(value, np.integer) and not isinstance(value, np.timedelta64)):
+    integral = isinstance(value, float | np.floating) and float(value).is_integer()
+    if integral or (isinstance(value, np.integer) and not isinstance(value, np.timedelta64)):
         return int(value)
     return value
 

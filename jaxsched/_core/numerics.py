@@ -1,7 +1,7 @@
-"""The functions of the formulas: NumPy's on numbers that are known, lax's on traced ones.
+"""The functions that formulas are written in: NumPy's on concrete numbers, lax's on traced ones.
 
-What does not depend on the count is thereby computed once, while a formula is traced, and the
-rest makes a small program. `jax.numpy` would leave all of it to the compiler.
+What does not depend on the count is computed once, while a formula is traced, so that the program
+is small. `jax.numpy` would leave all of it to the compiler.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ def float64(enabled: bool = True):
 
 
 def traced(*numbers: Any) -> bool:
-    """Whether any of them is JAX's, and so perhaps not known yet."""
+    """Whether any of them is an array of JAX's, and so perhaps a tracer."""
     return any(isinstance(number, jax.Array) for number in numbers)
 
 
@@ -43,7 +43,7 @@ def clip(x, low, high):
     return minimum(maximum(x, low), high)
 
 
-def quotient(x, y):
+def floor_divide(x, y):
     """x // y, of numbers that are not negative."""
     if not traced(x, y):
         return np.floor_divide(x, y)
@@ -53,7 +53,7 @@ def quotient(x, y):
     return round((x - lax.rem(x, y)) / y)  # The remainder is exact, a quotient need not be.
 
 
-def over(x, y):
+def divide(x, y):
     """x / y in float64, rounded right.
 
     XLA turns the division of many numbers by one into a product with its reciprocal, which is off
@@ -71,8 +71,8 @@ def over(x, y):
 def ratio(now, then):
     """now / then, and 1 where both are 0: a rate that has reached it stays there."""
     if not traced(then) and then != 0.0:
-        return over(now, then)
-    return where((now == 0.0) & (then == 0.0), 1.0, over(now, then))
+        return divide(now, then)
+    return where((now == 0.0) & (then == 0.0), 1.0, divide(now, then))
 
 
 def power(base, exponent):

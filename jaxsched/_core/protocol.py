@@ -2,10 +2,10 @@
 
 In PyTorch schedulers share an optimizer: building one writes into its parameter group, a
 SequentialLR takes back its parts' first steps, resets the rate and starts one of them anew, and
-each scheduler has a clock of its own. `play` does all that once, on clocks alone, and jumps
-from one milestone to the next. What comes out is a short list of phases: from which count on,
-what is done to the rate at that count (`moves`), and which schedulers stand at which clock from
-then on. Whoever knows the phases knows the rate at any count.
+each scheduler has its own `last_epoch`, here its clock. `play` runs all that once, without rates,
+and jumps from one milestone to the next. The result is a short list of phases. A phase states from
+which count on it holds, what is done to the rate at that count (`moves`), and which schedulers
+step from then on, with their clocks. The phases determine the rate at any count.
 """
 
 import bisect
@@ -319,8 +319,8 @@ def play(schedule) -> list[Phase]:
     tape: list[Move] = []
     lr, initial_lr = schedule._carried() or (None, None)
     group = Group(lr, initial_lr, tape)
-    if getattr(schedule, "_swept", False):
-        return _play_swept(schedule, group)
+    if getattr(schedule, "_has_traced_milestones", False):
+        return _play_traced_milestones(schedule, group)
     live, count, phases = schedule._live(group, schedule._table_size()), 0, []
     while True:
         phases.append(_phase(count, tape, live))
@@ -355,10 +355,10 @@ def _parts(live) -> Iterator[Part]:
         yield from _parts(part)
 
 
-def _play_swept(schedule, group: Group) -> list[Phase]:
+def _play_traced_milestones(schedule, group: Group) -> list[Phase]:
     """The phases of a sequence of single schedulers whose milestones may be traced.
 
-    The order of the parts is known, the counts are not; a milestone that turns out to be 0
+    The order of the parts is concrete, the counts need not be; a milestone that turns out to be 0
     makes its part the one that the sequence starts with.
     """
     tape, phases = group.tape, []

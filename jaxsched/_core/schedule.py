@@ -98,7 +98,7 @@ class Schedule(Formula, Value):
         """The learning rate of optimizer step `count`.
 
         A count below 0 has the rate of count 0. Raises a TypeError for a count that is no integer,
-        a ValueError for one past the end of a OneCycleLR, as far as the value is known.
+        a ValueError for one past the end of a OneCycleLR, unless it is traced.
         """
         return evaluate(self, count)
 
@@ -113,7 +113,7 @@ class Schedule(Formula, Value):
         return self
 
     def _undefined_from(self) -> int | None:
-        """The first count whose rate is known to be no number."""
+        """The first count whose rate is an infinity or a NaN, if a table says so."""
         return None
 
     def _warn_if_replayed(self) -> None:
@@ -173,7 +173,7 @@ class Schedule(Formula, Value):
 
     @property
     def _is_ours(self) -> bool:
-        """Whether its formulas divide by `numerics.over`, which says why."""
+        """Whether its formulas divide by `numerics.divide`, which says why."""
         return is_ours(type(self))
 
     @functools.cached_property

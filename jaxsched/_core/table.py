@@ -15,7 +15,7 @@ from .schedule import Schedule, first_undefined, looked_up
 
 
 class Table(Schedule):
-    """Rates by count (and momenta, if they are known), the last ones holding on."""
+    """Rates by count (and momenta, where there are any); the last ones hold on."""
 
     rates: Rates
     momenta: Rates | None = dataclasses.field(default=None, kw_only=True)

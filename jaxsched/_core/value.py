@@ -1,8 +1,8 @@
 """What every schedule is: an immutable value that is also a JAX pytree.
 
 A subclass of `Value` lists its hyperparameters as annotated fields and is thereby a frozen
-dataclass, registered with JAX. Numbers (and nested values) are leaves; what `static` marks is
-structure. Building a value checks it; flattening and unflattening never do, because JAX
+dataclass, registered with JAX. Numbers and nested values are its children in the pytree, static
+fields are not. Building a value checks it; flattening and unflattening never do, because JAX
 puts tracers, shapes and placeholders where the numbers were.
 """
 
@@ -57,7 +57,7 @@ class Value:
         """Raises on hyperparameters that make no sense; a subclass says which."""
 
     def _require(self, name: str, ok: Callable[[Any], bool], rule: str) -> None:
-        """Raises a ValueError if field `name` holds something known that is not `ok`."""
+        """Raises a ValueError if field `name` holds a concrete number that is not `ok`."""
         value = getattr(self, name)
         numbers = concrete(value) if hasattr(value, "dtype") else [value]
         if not all(ok(number) for number in numbers):
@@ -231,29 +231,29 @@ def evolve(value, **changes):
 
 
 def _split(self):
-    leaves, structure = [], []
+    children, static_fields = [], []
     for field in self._field_table:
         value = getattr(self, field.name)
         if field.static(value):
-            structure.append((field.name, value))
+            static_fields.append((field.name, value))
         else:
-            leaves.append((field.name, value))
-    return leaves, tuple(structure)
+            children.append((field.name, value))
+    return children, tuple(static_fields)
 
 
 def _flatten(self):
-    leaves, structure = _split(self)
-    return [value for _, value in leaves], (tuple(name for name, _ in leaves), structure)
+    children, static_fields = _split(self)
+    return [value for _, value in children], (tuple(name for name, _ in children), static_fields)
 
 
 def _flatten_with_keys(self):
-    leaves, structure = _split(self)
-    keyed = [(jax.tree_util.GetAttrKey(name), value) for name, value in leaves]
-    return keyed, (tuple(name for name, _ in leaves), structure)
+    children, static_fields = _split(self)
+    keyed = [(jax.tree_util.GetAttrKey(name), value) for name, value in children]
+    return keyed, (tuple(name for name, _ in children), static_fields)
 
 
 def _unflatten(cls, aux, children):
-    names, structure = aux
+    names, static_fields = aux
     value = object.__new__(cls)
-    value.__setstate__(dict(structure) | dict(zip(names, children, strict=True)))
+    value.__setstate__(dict(static_fields) | dict(zip(names, children, strict=True)))
     return value

@@ -19,14 +19,14 @@ class ConstantLR(ScalesRate, CarriesRate):
       lr: the learning rate after `total_iters` steps.
       factor: what multiplies it before, from 0 to 1. With 0, a freeze, PyTorch divides by 0 where
         the rate would switch back: the schedule ends there, unless a sequence goes on before.
-      total_iters: the number of steps with the factor. Like PyTorch, 0 (or a number that is not
-        whole) never switches back.
+      total_iters: the number of steps with the factor. Like PyTorch, 0 (or a fractional
+        number) never switches back.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       initial_lr: the rate that training began with, by default `lr`.
 
     Returns:
       A `Schedule`: the rate as a function of the step count. With a `factor` of 0, a count from
-      `total_iters` on raises where its value is known; a traced one gets 0, and is an error under
+      `total_iters` on raises if it is concrete; a traced one gets 0, and is an error under
       `jax.experimental.checkify`.
 
     Raises:
@@ -73,6 +73,6 @@ class ConstantLR(ScalesRate, CarriesRate):
         return xp.where((t < 0) | switched, 1.0, self.factor)
 
     def _switches(self):
-        """Whether PyTorch ever meets `total_iters`, which it compares with whole steps."""
-        whole = self.total_iters == xp.floor(self.total_iters)
-        return whole & (self.total_iters > 0) & (self.total_iters < xp.inf)
+        """Whether PyTorch ever meets `total_iters`, which it compares with integer steps."""
+        is_integer = self.total_iters == xp.floor(self.total_iters)
+        return is_integer & (self.total_iters > 0) & (self.total_iters < xp.inf)

@@ -52,7 +52,7 @@ class CosineAnnealingLR(MapsRate, CarriesRate):
         # a trough PyTorch adds the first piece of a new wave to whatever the rate then is.
         trough = self._last_trough(t)
         crossed = trough >= s
-        shrink = xp.over(self._height(t), self._height(xp.where(crossed, trough + 1, s)))
+        shrink = xp.divide(self._height(t), self._height(xp.where(crossed, trough + 1, s)))
         shrink = xp.where(t == s, 1.0, xp.where(trough > s, 0.0, shrink))
         wave = xp.where(crossed, (self._base - self.eta_min) * self._height(t), 0.0)
         return Affine(shrink, self.eta_min * (1.0 - shrink) + wave)
@@ -71,12 +71,12 @@ class CosineAnnealingLR(MapsRate, CarriesRate):
         return Affine(0, self._base)
 
     def _height(self, t):
-        return (1.0 + xp.cos(xp.over(xp.pi * t, self.T_max))) / 2.0
+        return (1.0 + xp.cos(xp.divide(xp.pi * t, self.T_max))) / 2.0
 
     def _last_trough(self, t):
         """The last step before `t` at a trough; one between two steps is never met."""
         half = abs(xp.floating(self.T_max))
-        trough = half + 2.0 * half * xp.floor(xp.over(t - 1 - half, 2.0 * half))
+        trough = half + 2.0 * half * xp.floor(xp.divide(t - 1 - half, 2.0 * half))
         met = (half == xp.floor(half)) & (half < xp.inf)
         return xp.where(met, trough, -xp.inf)
 

@@ -63,7 +63,7 @@ class CosineAnnealingWarmRestarts(CarriesRate):
         first = xp.where(wrapped, self.T_0 * self.T_mult, self.T_0)
         since = t - begun + xp.where(wrapped, begun % self.T_0, begun)
         current, length = self._cycle(since, first)
-        height = (1.0 + xp.cos(xp.over(xp.pi * current, length))) / 2.0
+        height = (1.0 + xp.cos(xp.divide(xp.pi * current, length))) / 2.0
         return self.eta_min + (self._base - self.eta_min) * height
 
     def _cycle(self, t, first):
@@ -71,11 +71,11 @@ class CosineAnnealingWarmRestarts(CarriesRate):
 
         def begin(n):
             return first * xp.round(
-                xp.over(growth**n - 1.0, xp.where(growth == 1.0, 1.0, growth - 1.0))
+                xp.divide(growth**n - 1.0, xp.where(growth == 1.0, 1.0, growth - 1.0))
             )
 
         growth = xp.floating(self.T_mult)
-        n = xp.floor(xp.over(xp.log1p(xp.over(t * (growth - 1.0), first)), xp.log(growth)))
+        n = xp.floor(xp.divide(xp.log1p(xp.divide(t * (growth - 1.0), first)), xp.log(growth)))
         n = xp.where(growth == 1.0, 0.0, n)
         # The logarithm may be off by its last bit, and then n by one cycle.
         n = n - (t < begin(n)) + (t >= begin(n + 1.0))

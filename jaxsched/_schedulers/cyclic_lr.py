@@ -140,10 +140,10 @@ class CyclicLR(Cycling):
     def _swing(self, base, top, t):
         up, total = self._sizes()
         ratio = up / total
-        cycles = xp.over(t, total)
+        cycles = xp.divide(t, total)
         cycle = xp.floor(1 + cycles)
         x = 1.0 + cycles - cycle
-        height = xp.where(x <= ratio, xp.over(x, ratio), xp.over(x - 1, ratio - 1))
+        height = xp.where(x <= ratio, xp.divide(x, ratio), xp.divide(x - 1, ratio - 1))
         return (top - base) * height * self._scale(cycle, t)
 
     def _sizes(self):

@@ -20,7 +20,7 @@ class LinearLR(ScalesRate, CarriesRate):
       start_factor: the factor at step 0, above 0 and at most 1.
       end_factor: the factor from step `total_iters` on, from 0 to 1.
       total_iters: the number of steps from one to the other. Like PyTorch, 0 stays at
-        `start_factor`, and the line ends at the last whole step.
+        `start_factor`, and the line ends at the last step before it if it is fractional.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       initial_lr: the rate that training began with, by default `lr`.
 
@@ -64,5 +64,5 @@ class LinearLR(ScalesRate, CarriesRate):
     def _height(self, t):
         last = xp.minimum(t, xp.floor(self.total_iters))
         slope = self.end_factor - self.start_factor
-        line = self.start_factor + xp.over(slope * last, self.total_iters)
+        line = self.start_factor + xp.divide(slope * last, self.total_iters)
         return xp.where(t < 0, 1.0, xp.where(self.total_iters > 0, line, self.start_factor))

@@ -21,7 +21,7 @@ class MultiStepLR(ScalesRate, CarriesRate):
     Args:
       lr: the learning rate before the first milestone.
       milestones: step counts, in any order. Like PyTorch, repeated ones count each time, and
-        those that are not whole never come.
+        fractional ones are never reached.
       gamma: the factor at each milestone.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       initial_lr: the rate that training began with, by default `lr`.
@@ -69,6 +69,6 @@ class MultiStepLR(ScalesRate, CarriesRate):
     def _passed(self, t):
         """How many milestones are at or before clock `t`."""
         milestones = xp.floating(xp.stack(self.milestones))
-        met = xp.where(milestones < 0, xp.floor(milestones), xp.inf)  # if it is not whole
+        met = xp.where(milestones < 0, xp.floor(milestones), xp.inf)  # if it is fractional
         met = xp.where(milestones == xp.floor(milestones), milestones, met)
         return (met <= t).sum()

@@ -1,4 +1,4 @@
-"""OneCycleLR: one rise and one fall over a whole training."""
+"""OneCycleLR: one rise and one fall over all of a training."""
 
 import math
 from typing import Annotated, TypeAlias
@@ -61,9 +61,9 @@ class OneCycleLR(Cycling):
 
     Returns:
       A `Schedule`: the rate as a function of the step count; `.momentum` is another. Like
-      PyTorch's, it is defined up to step `total_steps`, where it rebounds. Past that a count whose
-      value is known raises; a traced one gets the rate of step `total_steps - 1`, and is an error
-      under `jax.experimental.checkify`.
+      PyTorch's, it is defined up to step `total_steps`, where it rebounds. Past that a concrete count
+      raises; a traced one gets the rate of step `total_steps - 1`, and is an error under
+      `jax.experimental.checkify`.
 
     Raises:
       ValueError: for arguments out of range, among them a first phase of no length.
@@ -132,7 +132,7 @@ class OneCycleLR(Cycling):
             if not (is_concrete(rate) and is_concrete(factor)):
                 return  # Outside of x64 a traced one would be rounded.
             with np.errstate(over="ignore"):
-                rate = xp.over(rate, factor)
+                rate = xp.divide(rate, factor)
             if math.isinf(rate):
                 self._reject(name, "large enough that no rate is infinite")
 
@@ -177,13 +177,13 @@ class OneCycleLR(Cycling):
 
     def _along(self, t, initial, top, final):
         ends = self._ends()
-        levels = [initial, top, *([initial] if self.three_phase else []), final]
+        values = [initial, top, *([initial] if self.three_phase else []), final]
         t = xp.where(t > self._last, ends[-1], t)
         value = None
         for begin, end, low, high in reversed(
-            list(zip(ends, ends[1:], levels, levels[1:], strict=False))
+            list(zip(ends, ends[1:], values, values[1:], strict=False))
         ):
-            piece = self._anneal(low, high, xp.over(t - begin, end - begin))
+            piece = self._anneal(low, high, xp.divide(t - begin, end - begin))
             value = piece if value is None else xp.where(t <= end, piece, value)
         return value
 

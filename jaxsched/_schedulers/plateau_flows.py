@@ -112,7 +112,7 @@ def tick(state: PlateauState) -> PlateauState:
 
 
 def scalar(method: str, value: Any, state: PlateauState) -> Any:
-    """The metric that `method` got, in the float type of the state where it is known."""
+    """The metric that `method` got, in the float type of the state where it is concrete."""
     where = f"`ReduceLROnPlateau.{method}(value=...)` must be"
     if value is None:
         raise TypeError(

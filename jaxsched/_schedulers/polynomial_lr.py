@@ -16,7 +16,7 @@ class PolynomialLR(ScalesRate, CarriesRate):
     Args:
       lr: the learning rate at step 0.
       total_iters: the number of steps down to 0. Like PyTorch, 0 stays at `lr`, and the curve
-        ends at the last whole step.
+        ends at the last step before it if it is fractional.
       power: the exponent, from 0 up.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       initial_lr: the rate that training began with, by default `lr`.
@@ -67,4 +67,4 @@ class PolynomialLR(ScalesRate, CarriesRate):
 
     def _left(self, t):
         last = xp.minimum(t, xp.floor(self.total_iters))
-        return xp.where(self.total_iters > 0, 1.0 - xp.over(last, self.total_iters), 1.0)
+        return xp.where(self.total_iters > 0, 1.0 - xp.divide(last, self.total_iters), 1.0)

@@ -46,7 +46,7 @@ class ReduceLROnPlateau(Value):
         reductions so far then scale.
       mode: "min" if a smaller metric is better, "max" if a larger one is.
       factor: what each reduction multiplies by, below 1.
-      patience: the number of metrics without improvement that are put up with; the next
+      patience: the number of metrics without improvement that are tolerated; the next
         one reduces the rate.
       threshold: how much better counts as better.
       threshold_mode: whether that is relative to the best metric ("rel"), or absolute ("abs").
@@ -189,7 +189,7 @@ class ReduceLROnPlateau(Value):
                 "`ReduceLROnPlateau.step(opt_state=...)` must be the optimizer's state alone, got"
                 f" {type(opt_state).__name__}: pass its `opt_state`."
             )
-        nodes, structure = jax.tree.flatten(opt_state, is_leaf=_is_held)
+        nodes, treedef = jax.tree.flatten(opt_state, is_leaf=_is_held)
         places = [i for i, node in enumerate(nodes) if _is_held(node)]
         if len(places) != 1:
             raise ValueError(
@@ -202,7 +202,7 @@ class ReduceLROnPlateau(Value):
         state = PlateauState(*leaves)
         state = self._judge(state, scalar("step", value, state))
         nodes[place] = jax.tree.unflatten(fields, list(state))
-        return jax.tree.unflatten(structure, nodes)
+        return jax.tree.unflatten(treedef, nodes)
 
     def averaged(self, steps_per_epoch: int) -> Averaged:
         """The same, judging the mean of the metrics of each epoch, for `optax.inject_hyperparams`.
@@ -315,7 +315,7 @@ def _advance(plan: tuple, p: ReduceLROnPlateau, state: PlateauState, value) -> P
         due = bad.astype(jnp.float64) > p.patience
         pause = jnp.clip(
             jnp.ceil(p.cooldown), 0, 2**31 - 1
-        )  # a fractional one ends in a whole step
+        )  # a fractional one ends at the next metric
         reductions = state.num_reductions
         rate = _reduced(p.lr, plan, state.count, p.factor, p.min_lr)
         change = rate(reductions) - rate(reductions + 1)

@@ -38,7 +38,7 @@ class SequentialLR(Composite):
 
     Raises:
       ValueError: as ChainedScheduler does, and for milestones of the wrong number, unsorted,
-        negative or not whole.
+        negative or no integers.
       TypeError: for a part that is no schedule.
 
     Warns:
@@ -71,30 +71,30 @@ class SequentialLR(Composite):
         super().__post_init__()
 
     @property
-    def _swept(self) -> bool:
+    def _has_traced_milestones(self) -> bool:
         """Whether the milestones are an array, and so perhaps traced."""
         return not _are_counts(self.milestones)
 
     def _validate(self):
         milestones = self.milestones
         number = len(self.schedulers) - 1
-        shape = np.shape(milestones) if self._swept else (len(milestones),)
+        shape = np.shape(milestones) if self._has_traced_milestones else (len(milestones),)
         if shape[-1:] != (number,) and self.schedulers:
             self._reject("milestones", f"{number} counts, one less than `schedulers`")
-        if self._swept and not jnp.issubdtype(milestones.dtype, jnp.integer):
-            self._reject("milestones", "whole counts from 0 up, in order, as integers")
-        counts = concrete(milestones) if self._swept else list(milestones)
+        if self._has_traced_milestones and not jnp.issubdtype(milestones.dtype, jnp.integer):
+            self._reject("milestones", "counts from 0 up, in order, as integers")
+        counts = concrete(milestones) if self._has_traced_milestones else list(milestones)
         if len(shape) == 1:
-            whole = self._swept or all(type(m) is int for m in counts)
-            if not whole or any(m < 0 for m in counts) or sorted(counts) != counts:
-                self._reject("milestones", "whole counts from 0 up, in order")
-        if not self._swept:
+            integers = self._has_traced_milestones or all(type(m) is int for m in counts)
+            if not integers or any(m < 0 for m in counts) or sorted(counts) != counts:
+                self._reject("milestones", "integers from 0 up, in order")
+        if not self._has_traced_milestones:
             object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
         elif any(isinstance(part, Composite) for part in self.schedulers):
             self._reject("milestones", "Python ints where a part is a chain or a sequence")
         super()._validate()
 
     def _live(self, group, table_size):
-        if self._swept:
+        if self._has_traced_milestones:
             self._reject("milestones", "Python ints inside another chain or sequence")
         return protocol.Sequence(self.schedulers, self.milestones, group, table_size)

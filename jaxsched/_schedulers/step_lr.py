@@ -18,8 +18,8 @@ class StepLR(ScalesRate, CarriesRate):
 
     Args:
       lr: the learning rate before the first drop.
-      step_size: the number of steps between two drops. Like PyTorch, a size that is not whole
-        drops where the count is a whole multiple of it: 2.5 does at 5, 10, ...
+      step_size: the number of steps between two drops. Like PyTorch, a fractional size
+        drops where the count is an integer multiple of it: 2.5 drops at 5, 10, ...
       gamma: the factor of each drop.
       last_epoch: the index of the last step before this schedule, in PyTorch's meaning; `lr` is
         then the current rate and count 0 the step `last_epoch + 1`.
@@ -52,12 +52,12 @@ class StepLR(ScalesRate, CarriesRate):
         return xp.power(self.gamma, self._drops(t) - self._drops(s))
 
     def _drops(self, t):
-        """How many of the clock readings 1, ..., t are whole multiples of `step_size`."""
-        return xp.quotient(xp.maximum(t, 0), _first_whole_multiple(abs(self.step_size)))
+        """How many of the steps 1, ..., t are integer multiples of `step_size`."""
+        return xp.floor_divide(xp.maximum(t, 0), _first_integer_multiple(abs(self.step_size)))
 
 
-def _first_whole_multiple(size: Int | Float):
-    """The smallest whole number that `size`, a binary fraction, divides."""
+def _first_integer_multiple(size: Int | Float):
+    """The smallest integer that `size`, a binary fraction, divides."""
     if jnp.issubdtype(jnp.result_type(size), jnp.integer):
         return size
     if xp.traced(size):

@@ -69,12 +69,12 @@ class SWALR(MapsRate, CarriesRate):
     def _steps(self, s, t) -> Affine:
         # Once it has arrived, PyTorch sets the rate anew at every step.
         left = self._left(s)
-        shrink = xp.where(left == 0.0, 0.0, xp.over(self._left(t), left))
+        shrink = xp.where(left == 0.0, 0.0, xp.divide(self._left(t), left))
         shrink = xp.where(t == s, 1.0, shrink)
         return Affine(shrink, self.swa_lr * (1.0 - shrink))
 
     def _left(self, t):
         """The share of the way that is still to go."""
-        way = xp.clip(xp.over(t, xp.maximum(self.anneal_epochs, 1)), 0.0, 1.0)
+        way = xp.clip(xp.divide(t, xp.maximum(self.anneal_epochs, 1)), 0.0, 1.0)
         way = xp.where((self.anneal_epochs == 0) & (t >= 0), 1.0, way)
         return 1.0 - way if self.anneal_strategy == "linear" else (1.0 + xp.cos(xp.pi * way)) / 2.0

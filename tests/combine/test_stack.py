@@ -185,7 +185,7 @@ def test_rejects(schedules, error, message):
 
 
 def test_rejects_traced_numbers():
-    with pytest.raises(TypeError, match=r"numbers are known, got ExponentialLR.* at index 0"):
+    with pytest.raises(TypeError, match=r"concrete numbers, got ExponentialLR.* at index 0"):
         jax.vmap(lambda gamma: js.stack([js.ExponentialLR(0.1, gamma)]))(jnp.ones(2))
 
 

@@ -62,7 +62,7 @@ LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.PolynomialLR(LR, 5, -1.0), "power=...)` must be from 0 up"),
     (lambda: js.SequentialLR([E, js.LinearLR(LR, total_iters=0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, js.PolynomialLR(LR, 0)], [3]), "total_iters=...)` must be other than 0"),
-    (lambda: js.SequentialLR([E, E, E], [5, 3]), "milestones=...)` must be whole counts from 0 up, in order"),
+    (lambda: js.SequentialLR([E, E, E], [5, 3]), "milestones=...)` must be integers from 0 up, in order"),
     (lambda: js.SequentialLR([E, E], [-1]), "milestones=...)` must be whole counts"),
     (lambda: js.SequentialLR([E, E], [2.5]), "milestones=...)` must be whole counts"),
     (lambda: js.SequentialLR([E, E], np.array([-1])), "milestones=...)` must be whole counts"),
