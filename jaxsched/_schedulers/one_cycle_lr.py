@@ -61,8 +61,8 @@ class OneCycleLR(Cycling):
 
     Returns:
       A `Schedule`: the rate as a function of the step count; `.momentum` is another. Like
-      PyTorch's, it is defined up to step `total_steps`, where it rebounds. Past that a concrete count
-      raises; a traced one gets the rate of step `total_steps - 1`, and is an error under
+      PyTorch's, it is defined up to step `total_steps`, where it rebounds. Past that a concrete
+      count raises; a traced one gets the rate of step `total_steps - 1`, and is an error under
       `jax.experimental.checkify`.
 
     Raises:

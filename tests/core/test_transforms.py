@@ -449,8 +449,20 @@ def test_the_program_of_a_sequence_does_not_grow_with_its_length():
         schedule = js.SequentialLR(schedules, list(range(10, 10 * parts, 10)))
         return len(jax.jit(schedule.__call__).lower(jnp.int32(3)).as_text().splitlines())
 
-    assert lines(7) == lines(3)
+    assert lines(32) == lines(7) == lines(3)
     assert lines(100) == lines(65) < 3 * lines(3)  # some for each step of a bisection
+
+
+@pytest.mark.parametrize("parts", [2, 3, 32, 33, 34, 64, 65])  # the search is another from 33 on
+def test_sequences_of_many_parts(parts):
+    gammas, counts = 0.9 + 0.001 * np.arange(parts), np.arange(5 * parts + 3)
+    milestones = list(range(5, 5 * parts, 5))
+    schedule = js.SequentialLR([js.ExponentialLR(LR, gamma) for gamma in gammas], milestones)
+    part = np.minimum(counts // 5, parts - 1)
+
+    # Each begins at the initial rate, as `gamma ** 0` of PyTorch's `_get_closed_form_lr` says.
+    expected = LR * gammas[part] ** (counts - 5 * part)
+    np.testing.assert_array_equal(schedule(counts), expected.astype(np.float32))
 
 
 class Warmed(js.Schedule):
@@ -496,6 +508,31 @@ def test_a_users_fields_may_be_of_any_kind_and_name():
     batch = jax.vmap(lambda start: Warmed(decay, 4, start=start)(1))(jnp.array([0.0, 1.0]))
     np.testing.assert_allclose(batch, [0.25 * decay(1), decay(1)], rtol=1e-6)
     assert [leaf for leaf in jax.tree.leaves(schedule) if isinstance(leaf, str | bool)] == []
+
+
+def test_a_users_last_epoch_is_a_number_like_any_other():
+    class Resumed(js.Schedule):
+        lr: float
+        last_epoch: float = 0.5
+        total_steps: int = 7
+
+        def curve(self, t):
+            return self.lr * (t + self.last_epoch) / self.total_steps
+
+    np.testing.assert_allclose(Resumed(0.7)(np.arange(3)), [0.05, 0.15, 0.25], rtol=1e-6)
+    slope = jax.grad(lambda x: Resumed(0.7, last_epoch=x)(2))(0.5)
+    np.testing.assert_allclose(slope, 0.1, rtol=1e-6)
+    chain = js.ChainedScheduler([Resumed(0.7), js.ExponentialLR(LR, 0.5)])
+    np.testing.assert_allclose(chain(np.arange(3)), [0.05, 0.075, 0.0625], rtol=1e-6)
+
+
+@pytest.mark.parametrize("base", [js.StepLR, js.CosineAnnealingLR, js.LambdaLR, js.OneCycleLR])
+def test_a_curve_that_nobody_would_ask_for(base):
+    with pytest.raises(TypeError, match=f"a `curve`, which {base.__name__} would not ask for"):
+
+        class Own(base):
+            def curve(self, t):
+                return 0.1
 
 
 def test_a_users_array_is_no_batch():

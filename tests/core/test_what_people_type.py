@@ -233,6 +233,15 @@ def test_past_the_end_says_what_to_change():
             schedule(99)
 
 
+def test_the_end_of_a_composition_names_the_part_that_ends():
+    with pytest.raises(ValueError, match=r"^Tried to step 99 times\. `SequentialLR` ends at step (\d+) with a part: `OneCycleLR\(total_steps=\d+\)` ends at step"):  # fmt: skip
+        js.SequentialLR([E, CYCLE], [3])(99)
+    with pytest.raises(ValueError, match=r"^Tried to step 33 times\. `OneCycleLR"):
+        js.per_epoch(CYCLE, 3)(99)
+    with pytest.raises(ValueError, match=r"^Tried to step 99 times\. `OneCycleLR"):
+        (js.ExponentialLR(1.0, 0.9) * CYCLE)(99)
+
+
 class Branching(js.Schedule):
     lr: float
 
