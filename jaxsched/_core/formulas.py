@@ -106,4 +106,9 @@ class StepsRate(Formula):
 
 def sets_rate(schedule: Formula) -> bool:
     """Whether each step sets the rate, whatever it was."""
-    return not isinstance(schedule, ScalesRate | MapsRate | StepsRate)
+    return class_sets_rate(type(schedule))
+
+
+def class_sets_rate(cls: type) -> bool:
+    """Whether each step of such a schedule sets the rate."""
+    return not issubclass(cls, ScalesRate | MapsRate | StepsRate)

@@ -17,7 +17,7 @@ from . import protocol
 from .closed_forms import by_steps, choose
 from .evaluate import evaluate
 from .fields import Rate, Rates, is_ours
-from .formulas import Formula
+from .formulas import Formula, class_sets_rate
 from .number import Number, is_concrete
 from .past_end import End
 from .phases import rate_at, replay
@@ -79,7 +79,7 @@ class Schedule(Formula, Value):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if not is_ours(cls) and "curve" in vars(cls):
-            if cls._curve is not Formula._curve:
+            if not class_sets_rate(cls) or cls._curve is not Formula._curve:
                 base = next(c for c in cls.__mro__ if is_ours(c)).__name__
                 raise TypeError(
                     f"`{cls.__name__}` must not have a `curve`, which {base} would not ask for:"

@@ -82,7 +82,7 @@ class SequentialLR(Composite):
         if shape[-1:] != (number,) and self.schedulers:
             self._reject("milestones", f"{number} counts, one less than `schedulers`")
         if self._has_traced_milestones and not jnp.issubdtype(milestones.dtype, jnp.integer):
-            self._reject("milestones", "counts from 0 up, in order, as integers")
+            self._reject("milestones", "integers from 0 up, in order")
         counts = concrete(milestones) if self._has_traced_milestones else list(milestones)
         if len(shape) == 1:
             integers = self._has_traced_milestones or all(type(m) is int for m in counts)

@@ -63,10 +63,10 @@ LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.SequentialLR([E, js.LinearLR(LR, total_iters=0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, js.PolynomialLR(LR, 0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, E, E], [5, 3]), "milestones=...)` must be integers from 0 up, in order"),
-    (lambda: js.SequentialLR([E, E], [-1]), "milestones=...)` must be whole counts"),
-    (lambda: js.SequentialLR([E, E], [2.5]), "milestones=...)` must be whole counts"),
-    (lambda: js.SequentialLR([E, E], np.array([-1])), "milestones=...)` must be whole counts"),
-    (lambda: js.SequentialLR([E, E], jnp.array([0.5])), "milestones=...)` must be whole counts"),
+    (lambda: js.SequentialLR([E, E], [-1]), "milestones=...)` must be integers"),
+    (lambda: js.SequentialLR([E, E], [2.5]), "milestones=...)` must be integers"),
+    (lambda: js.SequentialLR([E, E], np.array([-1])), "milestones=...)` must be integers"),
+    (lambda: js.SequentialLR([E, E], jnp.array([0.5])), "milestones=...)` must be integers"),
 ]  # fmt: skip
 
 COMPOSITES = [
@@ -109,8 +109,8 @@ NONSENSE = [
     (lambda: js.StepLR(LR, jnp.int32(0)), ValueError, "step_size=...)` must be"),
     (lambda: js.StepLR(jnp.complex64(1), 3), TypeError, "lr=...)` must be a number"),
     (lambda: js.CosineAnnealingWarmRestarts(LR, jnp.float32(2.5)), ValueError, "T_0=...)` must be a positive int"),
-    (lambda: js.SequentialLR([E, E, E], jnp.array([5, 3])), ValueError, "milestones=...)` must be whole counts"),
-    (lambda: js.SequentialLR([E, E], [True]), ValueError, "milestones=...)` must be whole counts"),
+    (lambda: js.SequentialLR([E, E, E], jnp.array([5, 3])), ValueError, "milestones=...)` must be integers"),
+    (lambda: js.SequentialLR([E, E], [True]), ValueError, "milestones=...)` must be integers"),
     (lambda: js.SequentialLR([E, E], 3), TypeError, "milestones=...)` must be a list of counts"),
     (lambda: js.MultiStepLR(LR, np.int64(3)), TypeError, "milestones=...)` must be a sequence"),
     (lambda: js.ChainedScheduler(E), TypeError, "schedulers=...)` must be a list of schedules"),

@@ -523,7 +523,7 @@ def test_a_users_last_epoch_is_a_number_like_any_other():
     slope = jax.grad(lambda x: Resumed(0.7, last_epoch=x)(2))(0.5)
     np.testing.assert_allclose(slope, 0.1, rtol=1e-6)
     chain = js.ChainedScheduler([Resumed(0.7), js.ExponentialLR(LR, 0.5)])
-    np.testing.assert_allclose(chain(np.arange(3)), [0.05, 0.075, 0.0625], rtol=1e-6)
+    np.testing.assert_allclose(chain(np.arange(3)), [0.05, 0.075, 0.125], rtol=1e-6)
 
 
 @pytest.mark.parametrize("base", [js.StepLR, js.CosineAnnealingLR, js.LambdaLR, js.OneCycleLR])
