@@ -21,9 +21,13 @@ Ten ways in:
 On the command line: `jaxsched check`, `list`, `show`, `plot`, `record`, `report`.
 """
 
+from ._combine.clip import clip
 from ._combine.counts import delay, per_epoch, per_update, skip
+from ._combine.from_function import from_function, from_rates
+from ._combine.join import join
 from ._combine.param_groups import ParamGroups
 from ._combine.product import Product
+from ._combine.ramp import Ramp
 from ._combine.stack import stack
 from ._combine.tabulate import tabulate
 from ._core.fields import static
@@ -77,6 +81,11 @@ __all__ = [  # noqa: RUF022
     "PlateauState",
     # schedules of schedules
     "Product",
+    "Ramp",
+    "clip",
+    "join",
+    "from_function",
+    "from_rates",
     "per_epoch",
     "per_update",
     "delay",

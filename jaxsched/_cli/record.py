@@ -35,7 +35,7 @@ def add(commands) -> None:
 
 
 def run(options: Any) -> int:
-    from .._combine.counts import CALLS, Mapped
+    from .._combine.counts import Mapped
     from .._combine.param_groups import groups_of
     from .._text.files import check_writable
     from .._text.parse import parse
@@ -45,7 +45,7 @@ def run(options: Any) -> int:
     schedule = parse(options.schedule)
     for part in [part for group in groups_of(schedule) for part in _all_in(group)]:
         if isinstance(part, Mapped):
-            own = CALLS[type(part)].__name__
+            own = part._call_name()
             raise ValueError(f"{own} is jaxsched's own: record the schedule inside")
     metrics = metrics_of(schedule, options.metrics, options.steps - 1)
     check_writable(options.output)

@@ -1,6 +1,5 @@
 """The same schedule at another count: per_epoch, per_update, delay and skip."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
 from .._core import protocol
@@ -8,8 +7,8 @@ from .._core.count_map import CountMap
 from .._core.fields import NESTED, Kind, static
 from .._core.number import Int
 from .._core.schedule import Derived, Schedule
-from .._core.value import call_of, evolve
-from .param_groups import ParamGroups
+from .._core.value import evolve
+from .param_groups import for_each_group
 
 
 def _is_int(number: Any) -> bool:
@@ -30,6 +29,7 @@ class Mapped(Derived):
     schedule: Annotated[Schedule, NESTED]
 
     _role = ""  # what the number is in the `CountMap`
+    _unnamed = 1
 
     def _number(self) -> tuple[str, Any]:
         name = self._field_table[-1].name
@@ -75,17 +75,13 @@ class Mapped(Derived):
     def momentum(self):
         return type(self)(self.schedule.momentum, self._number()[1])
 
-    def __repr__(self):
-        named = {name: repr(value) for name, value in self._arguments()}
-        return call_of(CALLS[type(self)].__name__, named.pop("schedule"), **named)
-
 
 class PerEpoch(Mapped):
     """A schedule stepped once an epoch; what `per_epoch` returns."""
 
     steps_per_epoch: _Positive = static(when=_is_int)
 
-    _role = "every"
+    _role, _called = "every", "per_epoch"
 
 
 class PerUpdate(Mapped):
@@ -93,7 +89,7 @@ class PerUpdate(Mapped):
 
     steps_per_update: _Positive = static(when=_is_int)
 
-    _role = "times"
+    _role, _called = "times", "per_update"
 
 
 class Delay(Mapped):
@@ -101,7 +97,7 @@ class Delay(Mapped):
 
     num_steps: _FromZero = static(when=_is_int)
 
-    _role = "wait"
+    _role, _called = "wait", "delay"
 
 
 class Skip(Mapped):
@@ -109,7 +105,7 @@ class Skip(Mapped):
 
     num_steps: _FromZero = static(when=_is_int)
 
-    _role = "ahead"
+    _role, _called = "ahead", "skip"
 
 
 def per_epoch(schedule: Any, steps_per_epoch: int) -> Any:
@@ -137,7 +133,7 @@ def per_epoch(schedule: Any, steps_per_epoch: int) -> Any:
     >>> jaxsched.per_epoch(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(5))
     Array([0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
     """
-    return _each(PerEpoch, schedule, steps_per_epoch)
+    return for_each_group(lambda member: PerEpoch(member, steps_per_epoch), schedule)
 
 
 def per_update(schedule: Any, steps_per_update: int) -> Any:
@@ -165,7 +161,7 @@ def per_update(schedule: Any, steps_per_update: int) -> Any:
     >>> jaxsched.per_update(jaxsched.LinearLR(0.1, 0.2, total_iters=4), 2)(jnp.arange(3))
     Array([0.02, 0.06, 0.1 ], dtype=float32)
     """
-    return _each(PerUpdate, schedule, steps_per_update)
+    return for_each_group(lambda member: PerUpdate(member, steps_per_update), schedule)
 
 
 def delay(schedule: Any, num_steps: int) -> Any:
@@ -189,7 +185,7 @@ def delay(schedule: Any, num_steps: int) -> Any:
     >>> jaxsched.delay(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(5))
     Array([0.1  , 0.1  , 0.1  , 0.05 , 0.025], dtype=float32)
     """
-    return _each(Delay, schedule, num_steps)
+    return for_each_group(lambda member: Delay(member, num_steps), schedule)
 
 
 def skip(schedule: Any, num_steps: int) -> Any:
@@ -216,14 +212,4 @@ def skip(schedule: Any, num_steps: int) -> Any:
     >>> jaxsched.skip(jaxsched.ExponentialLR(0.1, gamma=0.5), 2)(jnp.arange(3))
     Array([0.025  , 0.0125 , 0.00625], dtype=float32)
     """
-    return _each(Skip, schedule, num_steps)
-
-
-CALLS = {PerEpoch: per_epoch, PerUpdate: per_update, Delay: delay, Skip: skip}
-
-
-def _each(cls: Callable[[Any, int], Mapped], schedule: Any, number: int) -> Any:
-    """The map of a schedule, or of each in a ParamGroups."""
-    if isinstance(schedule, ParamGroups):
-        return ParamGroups([cls(member, number) for member in schedule])
-    return cls(schedule, number)
+    return for_each_group(lambda member: Skip(member, num_steps), schedule)

@@ -213,6 +213,13 @@ def _number(number: int, label: Any) -> int:
     return index
 
 
+def for_each_group(make: Callable[[Any], Any], schedule: Any) -> Any:
+    """What `make` makes of a schedule, or of each in a ParamGroups."""
+    if isinstance(schedule, ParamGroups):
+        return ParamGroups([make(member) for member in schedule])
+    return make(schedule)
+
+
 def groups_of(schedule: Any) -> list[Any]:
     """One schedule for each parameter group."""
     return list(schedule) if isinstance(schedule, ParamGroups) else [schedule]

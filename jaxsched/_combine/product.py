@@ -11,14 +11,12 @@ import numpy as np
 
 from .._core.fields import NESTED
 from .._core.number import Number, concrete, is_real
-from .._core.past_end import earliest
-from .._core.schedule import Derived, Schedule, no_number
-from .._core.value import evolve
-from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from .._core.schedule import Schedule, no_number
+from .combined import Combined, instead_of, momentum_of
 from .param_groups import ParamGroups
 
 
-class Product(Derived):
+class Product(Combined):
     """The product of schedules and numbers; `a * b` makes one too.
 
         lr(count) = schedules[0](count) * schedules[1](count) * ...
@@ -63,49 +61,22 @@ class Product(Derived):
             if not is_real(factor) or np.ndim(factor):
                 raise TypeError(
                     "`Product(schedules=...)` must hold schedules and single numbers, got"
-                    f" {factor!r}.{_hint(factor)}"
+                    f" {factor!r}.{instead_of(factor)}"
                 )
             if not all(map(np.isfinite, concrete(factor))):
                 raise ValueError(
                     f"`Product(schedules=...)` must hold finite numbers, got {factor!r}."
                 )
 
-    def _parts(self) -> list[Schedule]:
-        return [factor for factor in self.schedules if isinstance(factor, Schedule)]
-
-    def _plan(self):
-        planned = [
-            factor._plan() if isinstance(factor, Schedule) else (None, factor)
-            for factor in self.schedules
-        ]
-        plans, stand_ins = zip(*planned, strict=True)
-        replaced = any(map(operator.is_not, stand_ins, self.schedules))
-        return plans, evolve(self, schedules=stand_ins) if replaced else self
-
     def _rate(self, count, plan):
-        rates = [
-            factor._rate(count, own) if isinstance(factor, Schedule) else factor
-            for factor, own in zip(self.schedules, plan, strict=True)
-        ]
-        return functools.reduce(operator.mul, rates)
-
-    def _tabulated(self, size):
-        parts = [x._tabulated(size) if isinstance(x, Schedule) else x for x in self.schedules]
-        return evolve(self, schedules=tuple(parts))
-
-    def _end(self):
-        return earliest([part._end() for part in self._parts()])
-
-    def _undefined_from(self):
-        firsts = [part._undefined_from() for part in self._parts()]
-        return min((first for first in firsts if first is not None), default=None)
+        return functools.reduce(operator.mul, self._rates(count, plan))
 
     def _momentum_part(self):
         momenta = self._momenta()
         return momenta[0] if len(momenta) == 1 else None
 
     def _momenta(self) -> list[Schedule]:
-        parts = [_momentum(part) for part in self._parts()]
+        parts = [momentum_of(part) for part in self._parts()]
         return [part for part in parts if part is not None]
 
     @property
@@ -131,24 +102,6 @@ class Product(Derived):
         if len(self.schedules) == 1:
             return super().__repr__()
         return " * ".join(map(repr, self.schedules))
-
-
-def _hint(factor: Any) -> str:
-    """What to write instead."""
-    if isinstance(factor, ReduceLROnPlateau):
-        return " A plateau takes a schedule as its `lr` instead."
-    if isinstance(factor, ParamGroups):
-        return " Multiply each of its schedules."
-    if callable(factor):
-        return " A function is a schedule with `LambdaLR(1.0, function)`."
-    return ""
-
-
-def _momentum(schedule: Any) -> Schedule | None:
-    try:
-        return schedule.momentum
-    except (AttributeError, ValueError):  # It says that it cycles none.
-        return None
 
 
 def _reversed(self: Schedule, other: Any) -> Any:

@@ -85,7 +85,7 @@ def call(schedule, name: str, t, first: int = 0, end: int | None = None):
     except NotOfTheStep as error:
         raise TypeError(f"`{type(schedule).__name__}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
-        begun = schedule.last_epoch + 1
+        begun = schedule._begun + 1
         table = tabulated(function, first, end or begun + schedule.total_steps)
         needed = table[max(first, begun) - first + (not sets_rate(schedule)) :]
         if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():

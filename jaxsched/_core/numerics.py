@@ -130,7 +130,7 @@ def _unary(name: str):
     return lambda x: unknown(floating(x)) if traced(x) else known(x)
 
 
-floor, cos, log, log1p, exp2 = map(_unary, ("floor", "cos", "log", "log1p", "exp2"))
+floor, cos, log, log1p, exp2, sqrt = map(_unary, ("floor", "cos", "log", "log1p", "exp2", "sqrt"))
 
 
 def round(x):

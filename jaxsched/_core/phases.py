@@ -77,11 +77,12 @@ def _pick(phases, plan, entries, count):
     start = xp.take(starts, index)
     kinds = defaultdict(list)
     for i, (phase, form) in enumerate(zip(phases, plan, strict=True)):
-        kinds[form, _structure(phase.parts_and_clocks)].append(i)
+        kinds[form, structure(phase.parts_and_clocks)].append(i)
     result = None
     for (form, *_), members in kinds.items():
         inside = xp.take(np.isin(np.arange(len(phases)), members), index)
-        parts, clocks, maps, entry = _gather(phases, entries, members, index)
+        rows = [(*phases[i].parts_and_clocks, entries[i]) for i in members]
+        parts, clocks, maps, entry = gather(rows, members, index, len(phases))
         n = advance(maps, xp.where(inside, count - start, 0))
         value = form(_varied(parts, n), clocks, entry, n)
         result = value if result is None else xp.where(inside, value, result)
@@ -93,21 +94,20 @@ def _rate_in(phase, form, entry, n):
     return form(_varied(phase.parts, n), phase.clocks, entry, n)
 
 
-def _structure(tree) -> tuple:
+def structure(tree) -> tuple:
     """What schedules have in common that differ in numbers only."""
-    leaves, structure = jax.tree.flatten(tree)
-    return structure, *map(np.shape, leaves)
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef, *map(np.shape, leaves)
 
 
-def _gather(phases, entries, members, index):
-    """Parts, clocks, maps and entry of the phase at `index`, if it is one of `members`."""
-    rows = [(*phases[i].parts_and_clocks, entries[i]) for i in members]
-    if len(rows) == 1:
-        return rows[0]
-    slot = np.zeros(len(phases), int)
+def gather(trees, members, index, total: int):
+    """Of `trees` of one structure, the places `members` among `total`, the one at place `index`."""
+    if len(trees) == 1:
+        return trees[0]
+    slot = np.zeros(total, int)
     slot[members] = np.arange(len(members))
     slot = xp.take(slot, index)
-    return jax.tree.map(lambda *values: xp.take(xp.stack(values), slot), *rows)
+    return jax.tree.map(lambda *values: xp.take(xp.stack(values), slot), *trees)
 
 
 def _varied(parts, count):

@@ -12,6 +12,7 @@ from .counts import checked
 from .evaluate import require_scalars
 from .fields import Rates
 from .schedule import Schedule, first_undefined, looked_up
+from .value import call_of
 
 
 class Table(Schedule):
@@ -19,6 +20,9 @@ class Table(Schedule):
 
     rates: Rates
     momenta: Rates | None = dataclasses.field(default=None, kw_only=True)
+
+    _called = "from_rates"
+    _unnamed = 1
 
     def __post_init__(self):
         for name in ("rates", "momenta"):
@@ -58,4 +62,4 @@ class Table(Schedule):
         return Table(self.momenta)
 
     def __repr__(self):
-        return f"Table(rates=<{len(self.rates)} rates>)"
+        return call_of(self._called, f"<{len(self.rates)} rates>")

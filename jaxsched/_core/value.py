@@ -28,6 +28,8 @@ class Value:
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     _field_table: ClassVar[tuple[Field, ...]]
+    _called: ClassVar[str] = ""  # the function that makes one, if it is not the class
+    _unnamed: ClassVar[int] = 0  # how many of its arguments one writes without their names
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -127,9 +129,18 @@ class Value:
         values = ((field, getattr(self, field.name)) for field in self._field_table)
         return [(field.name, value) for field, value in values if not same(value, field.default)]
 
+    @classmethod
+    def _call_name(cls) -> str:
+        return cls._called or cls.__name__
+
+    def _call_text(self, write: Callable[[Any], str]) -> str:
+        """The call that makes it, each argument as `write` has it."""
+        arguments = [(name, write(value)) for name, value in self._arguments()]
+        unnamed = [text for _, text in arguments[: self._unnamed]]
+        return call_of(self._call_name(), *unnamed, **dict(arguments[self._unnamed :]))
+
     def __repr__(self) -> str:
-        named = {name: _shown_in_repr(value) for name, value in self._arguments()}
-        return call_of(type(self).__name__, **named)
+        return self._call_text(_shown_in_repr)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -3,19 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
+from .._core import milestones as _milestones
 from .._core import protocol
 from .._core.fields import NESTED, Counts, TotalSteps, static
-from .._core.number import as_count, concrete
 from .._core.schedule import Schedule
 from .composite import Composite
-
-
-def _are_counts(milestones) -> bool:
-    return isinstance(milestones, tuple)
 
 
 class SequentialLR(Composite):
@@ -54,43 +46,22 @@ class SequentialLR(Composite):
     """
 
     schedulers: Annotated[Sequence[Schedule], NESTED]
-    milestones: Counts = static(when=_are_counts)
+    milestones: Counts = static(when=_milestones.are_counts)
     total_steps: TotalSteps = static(default=None, kw_only=True)
 
     def __post_init__(self):
-        milestones = self.milestones
-        if not isinstance(milestones, jax.Array | np.ndarray):
-            if hasattr(milestones, "tolist"):  # a tensor
-                milestones = milestones.tolist()
-            if not isinstance(milestones, list | tuple):
-                self._reject("milestones", "a list of counts, or an integer array", TypeError)
-            milestones = tuple(map(as_count, milestones))
-            if any(isinstance(m, jax.Array) for m in milestones):
-                milestones = jnp.stack(milestones)
-            object.__setattr__(self, "milestones", milestones)
+        _milestones.normalise(self, "milestones")
         super().__post_init__()
 
     @property
     def _has_traced_milestones(self) -> bool:
         """Whether the milestones are an array, and so perhaps traced."""
-        return not _are_counts(self.milestones)
+        return not _milestones.are_counts(self.milestones)
 
     def _validate(self):
-        milestones = self.milestones
-        number = len(self.schedulers) - 1
-        shape = np.shape(milestones) if self._has_traced_milestones else (len(milestones),)
-        if shape[-1:] != (number,) and self.schedulers:
-            self._reject("milestones", f"{number} counts, one less than `schedulers`")
-        if self._has_traced_milestones and not jnp.issubdtype(milestones.dtype, jnp.integer):
-            self._reject("milestones", "integers from 0 up, in order")
-        counts = concrete(milestones) if self._has_traced_milestones else list(milestones)
-        if len(shape) == 1:
-            integers = self._has_traced_milestones or all(type(m) is int for m in counts)
-            if not integers or any(m < 0 for m in counts) or sorted(counts) != counts:
-                self._reject("milestones", "integers from 0 up, in order")
-        if not self._has_traced_milestones:
-            object.__setattr__(self, "milestones", tuple(int(m) for m in self.milestones))
-        elif any(isinstance(part, Composite) for part in self.schedulers):
+        _milestones.check(self, "milestones", "schedulers")
+        nested = any(isinstance(part, Composite) for part in self.schedulers)
+        if self._has_traced_milestones and nested:
             self._reject("milestones", "Python ints where a part is a chain or a sequence")
         super()._validate()
 

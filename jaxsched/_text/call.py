@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from .._combine.counts import CALLS, Mapped
-from .._combine.param_groups import ParamGroups
 from .._combine.product import Product
-from .._core.value import Value, call_of
-from .._schedulers import SCHEDULERS
+from .._core.fields import is_ours
+from .._core.value import Value
 from .expression import Expression
+from .names import NAMED
 from .source import brief
 
 
@@ -30,12 +29,9 @@ def call_text(schedule: Any) -> str:
     """
     if isinstance(schedule, Product) and len(schedule.schedules) > 1:
         return " * ".join(map(_text, schedule.schedules))
-    if type(schedule) not in (*SCHEDULERS, ParamGroups, Product, *CALLS):
+    if not is_ours(type(schedule)) or schedule._call_name() not in NAMED:
         raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
-    named = {name: _text(value) for name, value in schedule._arguments()}
-    if isinstance(schedule, Mapped):
-        return call_of(CALLS[type(schedule)].__name__, named.pop("schedule"), **named)
-    return call_of(type(schedule).__name__, **named)
+    return schedule._call_text(_text)
 
 
 def _text(value: Any) -> str:

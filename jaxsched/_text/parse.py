@@ -9,25 +9,16 @@ import difflib
 import inspect
 import operator
 import re
-from collections.abc import Callable
 from typing import Any
 
-from .._combine.counts import CALLS
-from .._combine.param_groups import ParamGroups
-from .._combine.product import Product
 from .._core.schedule import without_warnings
-from .._schedulers import SCHEDULERS
 from .arithmetic import constant
 from .expression import Expression
+from .names import FUNCTIONS, NAMED
 from .source import PointedError, Source, brief
 
-_NAMED: dict[str, Callable[..., Any]] = {
-    cls.__name__: cls for cls in (*SCHEDULERS, ParamGroups, Product)
-}
-_NAMED |= {call.__name__: call for call in CALLS.values()}
 MAX_CALLS = 48  # schedules in one text: to compile more takes longer than one waits
 MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
-_FUNCTIONS = {"lr_lambda", "scale_fn"}
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
 
 
@@ -83,7 +74,7 @@ class _Reader:
     @staticmethod
     def is_schedule(node: ast.expr) -> bool:
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
-        return name in _NAMED
+        return name in NAMED
 
     def has_schedule(self, node: ast.expr) -> bool:
         calls = (x for x in ast.walk(node) if isinstance(x, ast.Call))
@@ -139,7 +130,7 @@ class _Reader:
 
     def call(self, node: ast.Call) -> Any:
         name = self.name(node.func)
-        names = list(inspect.signature(_NAMED[name]).parameters)
+        names = list(inspect.signature(NAMED[name]).parameters)
         places: dict[str, ast.AST] = {}
         positional, named = [], {}
         for index, item in enumerate(node.args):
@@ -159,7 +150,7 @@ class _Reader:
                 self.check_table(keyword, value)
             named[keyword.arg] = value
         try:
-            return _NAMED[name](*positional, **named)
+            return NAMED[name](*positional, **named)
         except Exception as error:  # Whatever a constructor raises is about these arguments.
             raise self.rejected(error, name, node, places) from None
 
@@ -173,15 +164,15 @@ class _Reader:
         name = self.source.cut(node)
         match node:
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="jaxsched" | "js"), attr=name):
-                if name in _NAMED:
+                if name in NAMED:
                     return name
-        near = {known.lower(): known for known in _NAMED}
+        near = {known.lower(): known for known in NAMED}
         found = difflib.get_close_matches(name.rpartition(".")[2].lower(), near, n=1)
-        hint = f"did you mean {near[found[0]]}?" if found else f"known are {', '.join(_NAMED)}"
+        hint = f"did you mean {near[found[0]]}?" if found else f"known are {', '.join(NAMED)}"
         raise self.source.error_at(node, f"unknown scheduler `{brief(name)}`: {hint}")
 
     def argument(self, name: str, node: ast.expr) -> Any:
-        if name not in _FUNCTIONS or (isinstance(node, ast.Constant) and node.value is None):
+        if name not in FUNCTIONS or (isinstance(node, ast.Constant) and node.value is None):
             return self.value(node)
         return self.function(node)
 
@@ -236,5 +227,5 @@ class _Reader:
         message = " ".join(str(error).split())
         named = [key for key in places if re.search(rf"{name}\({key}=|argument '{key}'", message)]
         if "()" in message:  # Python's own, of a missing or an unknown argument
-            message += f" (it has {', '.join(inspect.signature(_NAMED[name]).parameters)})"
+            message += f" (it has {', '.join(inspect.signature(NAMED[name]).parameters)})"
         return self.source.error_at(places[named[0]] if named else node, message)

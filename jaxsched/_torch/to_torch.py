@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._combine.counts import CALLS, Mapped
+from .._combine.counts import Mapped
 from .._combine.param_groups import groups_of
 from .._core import numerics as xp
 from .._core.count_map import CountMap
@@ -316,7 +316,7 @@ def _torch_call(members: Sequence) -> str:
     if isinstance(first, Mapped):
         inner = _torch_call([member.schedule for member in members])
         number, value = first._number()
-        return call_of(CALLS[type(first)].__name__, inner, **{number: repr(value)})
+        return call_of(first._call_name(), inner, **{number: repr(value)})
     if isinstance(first, COMPOSITES):
         columns = zip(*[member.schedulers for member in members], strict=True)
         parts = f"[{', '.join(map(_torch_call, columns))}]"
