@@ -4,7 +4,8 @@ import os
 
 import jax
 
-collect_ignore = ["helpers/oracle.py", "helpers/own_schedulers.py"]  # They need PyTorch.
+NEED_TORCH = ("oracle", "own_schedulers", "torch_suite")
+collect_ignore = [f"helpers/{name}.py" for name in NEED_TORCH]
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
