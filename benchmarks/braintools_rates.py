@@ -1,7 +1,7 @@
-"""The rates of braintools' schedulers: JSON in, JSON out. `exactness.py` runs it.
+"""Reads calls of braintools' schedulers as JSON, and writes their rates as JSON.
 
-Each is stepped inside a jitted loop, as a training step does it; those that differ there also
-outside of it.
+`exactness.py` runs this script. Each scheduler is stepped inside a jitted loop, as in training;
+those whose rates are different outside of `jit` are also stepped there.
 """
 
 import json
@@ -11,7 +11,7 @@ import brainstate
 import numpy as np
 from braintools import optim
 
-SAMPLED = 100  # steps at which a SequentialLR is looked at: each takes a quarter of a second
+SAMPLED = 100  # steps of a SequentialLR outside of `jit`, as each takes a quarter of a second
 
 
 def build(call: str):
@@ -52,7 +52,7 @@ def show(call: str, steps: int, losses: np.ndarray) -> dict:
     if call.startswith("SequentialLR"):
         at = np.unique(np.linspace(0, steps - 1, SAMPLED).astype(int))
         return shown | {"outside": {"at": at.tolist(), "rates": outside(call, at)}}
-    if call.startswith(("StepLR", "ExponentialLR")):  # in Python floats there, and so quickly
+    if call.startswith(("StepLR", "ExponentialLR")):  # fast: they compute with Python floats there
         return shown | {"outside": {"at": every.tolist(), "rates": outside(call, every)}}
     return shown
 

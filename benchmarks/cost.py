@@ -1,4 +1,4 @@
-"""What a schedule costs: eager calls, Adam steps, compilation, whole curves, far steps, import."""
+"""Times of eager calls, Adam steps, compilation, whole curves, late steps and the import."""
 
 import copy
 import functools
@@ -32,7 +32,7 @@ def eager(quick: bool) -> list[Row]:
     rounds, repeat = (1, 1) if quick else (21, 100)
     rows = []
     for case in cases()[-2:] if quick else cases():
-        # Optax's plateau compiles something at every eager update, which takes long enough.
+        # Optax's plateau compiles at every eager update, so one call is long enough to time.
         calls = 1 if case.is_plateau else repeat
         for kind, pair in eager_calls(case).items():
             times = interleaved(*pair, rounds=rounds, repeat=calls)
@@ -41,7 +41,7 @@ def eager(quick: bool) -> list[Row]:
 
 
 def eager_calls(case: Case) -> dict[str, list]:
-    """By kind, our call and Optax's."""
+    """The calls of jaxsched and of Optax, by kind of call."""
     if case.is_plateau:
         return {"an update": updates(case)}
     counts = {"a Python int": 3, "a JAX array": jnp.int32(3)}
@@ -57,7 +57,7 @@ def against(case: Case) -> str:
 
 
 def updates(case: Case) -> list:
-    """A plateau's update with a loss, ours and Optax's."""
+    """The update of a plateau with a loss, of jaxsched and of Optax."""
     theirs, loss, rate = case.nearest(), jnp.float32(0.5), jnp.float32(0.1)
     state, optax_state = case.ours.init(), theirs.init(rate)
     return [
@@ -92,7 +92,7 @@ def adam_rows(parameters: int, target: float | None, rounds: int, repeat: int) -
 
 
 def adam_step(rate, parameters: int):
-    """A jitted step that goes on from where the last one was."""
+    """A jitted Adam step that continues from the state of the previous call."""
     optimizer = optax.adam(rate)
     params, grads = jnp.zeros(parameters), jnp.full(parameters, 1e-3)
     carry = [(params, jax.jit(optimizer.init)(params))]
@@ -132,7 +132,7 @@ def compilation(quick: bool) -> list[Row]:
 
 
 def jittable(case: Case) -> list:
-    """A plateau's update as a function of the rate and the loss, ours and Optax's."""
+    """The update of a plateau as a function of rate and loss, of jaxsched and of Optax."""
     theirs = case.nearest()
     return [
         lambda rate, loss: case.ours(case.ours.update(case.ours.init(), value=loss)),
@@ -141,8 +141,8 @@ def jittable(case: Case) -> list:
 
 
 def compile_seconds(function, arguments: tuple) -> float:
-    """From a function, or a schedule just built, to a compiled program."""
-    function = copy.copy(function)  # without what a schedule remembers of earlier calls
+    """The seconds to trace and compile a function, or a schedule just built."""
+    function = copy.copy(function)  # without the cached values of a schedule
     shapes = [jax.ShapeDtypeStruct((), jnp.asarray(x).dtype) for x in arguments]
     jax.clear_caches()
     start = time.perf_counter()
@@ -151,7 +151,7 @@ def compile_seconds(function, arguments: tuple) -> float:
 
 
 def growth(quick: bool, sizes: tuple[int, ...]) -> list[Row]:
-    """What one step costs of a composition of few and of many parts."""
+    """The time of one step of a composition, for few and for many parts."""
     rounds, repeat, scanned = (1, 1, 10) if quick else (41, 200, 10_000)
     few, *_, many = sizes
     (small, _), (large, join) = composites(few), composites(many)
@@ -201,7 +201,7 @@ def curve(quick: bool) -> list[Row]:
 
 
 def stepped(schedule: js.Schedule, steps: int) -> np.ndarray:
-    """PyTorch's way to a curve."""
+    """The curve from a PyTorch scheduler that is stepped in a loop."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # The optimizer makes no steps here.
@@ -224,7 +224,7 @@ def imports(quick: bool) -> list[Row]:
 
 
 def import_seconds(before: str, statement: str) -> float:
-    """What an import takes in a new process, modules already compiled to bytecode."""
+    """The seconds of an import in a new process, with modules already compiled to bytecode."""
     code = (
         f"{before}\nimport time\nstart = time.perf_counter()\n{statement}\n"
         "print(time.perf_counter() - start)"

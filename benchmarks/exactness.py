@@ -1,4 +1,4 @@
-"""How far each scheduler is from PyTorch's rates: ours, Optax's nearest, braintools' port."""
+"""Errors against PyTorch's rates: of jaxsched, Optax's nearest schedule, braintools' port."""
 
 import importlib.util
 import json
@@ -44,7 +44,7 @@ def row(case: Case, against: str, ours: float, theirs: float | str) -> Row:
 
 
 def torch_rates(case: Case, steps: int) -> np.ndarray:
-    """What a live scheduler of PyTorch shows, stepped in a loop."""
+    """The rates of a live PyTorch scheduler, stepped in a loop."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
     metrics = (
         [(loss,) for loss in losses(steps).tolist()] if case.is_plateau else [()] * (steps - 1)
@@ -72,7 +72,7 @@ def our_rates(case: Case, steps: int) -> np.ndarray:
 
 
 def optax_rates(case: Case, steps: int) -> np.ndarray:
-    """The rates as a jitted training step computes them; a plateau's after each loss."""
+    """The rates as a jitted training step computes them; of a plateau, after each loss."""
     nearest = case.nearest()
     if not case.is_plateau:
         return np.asarray(jax.jit(jax.vmap(nearest))(jnp.arange(steps)))
@@ -86,7 +86,7 @@ def optax_rates(case: Case, steps: int) -> np.ndarray:
 
 
 def port_rates(measured: list[Case], steps: int) -> dict[str, dict] | None:
-    """What braintools' ports show, by name; None where braintools is not installed."""
+    """The rates of braintools' schedulers by name; None if braintools is not installed."""
     if importlib.util.find_spec("braintools") is None:
         return None
     task = {
@@ -94,7 +94,7 @@ def port_rates(measured: list[Case], steps: int) -> dict[str, dict] | None:
         "calls": {case.name: case.port for case in measured if case.port},
         "losses": losses(steps).tolist(),
     }
-    # In a process of its own: its import is slow, and what else it does is its own matter.
+    # In another process, as its import is slow and may change global settings.
     run = subprocess.run(
         [sys.executable, PORT],
         input=json.dumps(task),
@@ -107,7 +107,7 @@ def port_rates(measured: list[Case], steps: int) -> dict[str, dict] | None:
 
 
 def port(case: Case, ports: dict | None, torchs: np.ndarray, ours: float) -> tuple:
-    """The cells of braintools' port: which, our error, its own or why there is none."""
+    """The cells of a row: braintools' call, the error of jaxsched, and its own or a reason."""
     if case.port is None:
         return "braintools", ours, "no port"
     name = f"braintools: `{case.port}`"

@@ -1,9 +1,9 @@
-"""How far Optax's own schedules are from PyTorch's on the same arguments, and how far ours are.
+"""Errors of Optax's and of jaxsched's schedules, compared with PyTorch's for equal arguments.
 
-python benchmarks/optax_schedules.py           # prints the guide's table
-python benchmarks/optax_schedules.py --write   # writes it there, between its two markers
+python benchmarks/optax_schedules.py           # prints the table of the guide
+python benchmarks/optax_schedules.py --write   # writes it into the guide, between two markers
 
-The reference is what live PyTorch shows, in float64. Optax and jaxsched give float32.
+The reference is live PyTorch, in float64. Optax and jaxsched return float32.
 """
 
 import argparse
@@ -28,8 +28,8 @@ MARKERS = "<!-- optax-table -->", "<!-- /optax-table -->"
 HEADER = "PyTorch", "Optax's nearest", "largest difference", "at step", "jaxsched"
 NOTE = """\
 The largest error in percent of the peak rate, and in units in the last place (ULP) of float32, each
-with its step. About 1e-5 % is float32 rounding: many ULP where a rate nears 0. A plateau's rate is
-taken after each loss; Optax applies it to that loss's own update, PyTorch to the next."""
+with its step. About 1e-5 % is float32 rounding, which is many ULP where a rate is close to 0. The
+rate of a plateau is read after each loss; Optax applies it to that update, PyTorch to the next."""
 STEPS = 1000
 
 
@@ -46,8 +46,8 @@ LINEAR = js.OneCycleLR(0.1, 1000, anneal_strategy="linear")
 THREE_PHASE = dataclasses.replace(LINEAR, three_phase=True)
 PLATEAU = js.ReduceLROnPlateau(0.1, factor=0.5, patience=25)
 
-# Optax's side is text, so that the table shows exactly what was measured. Where the call that comes
-# to mind first can be mended, the mended one follows it.
+# Optax's calls are text, so that the table shows exactly what was measured. If the obvious call can
+# be corrected, the corrected one follows it.
 CASES = [  # (ours, Optax's nearest)
     (js.LambdaLR(0.1, inverse_sqrt), "lambda t: 0.1 * inverse_sqrt(t)"),
     (js.StepLR(0.1, 300), "exponential_decay(0.1, 300, 0.1, staircase=True)"),
@@ -97,7 +97,7 @@ CASES = [  # (ours, Optax's nearest)
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """The largest error in percent of the peak rate, the largest in float32 ULP, and where."""
+    """The largest error in percent of the peak rate and in float32 ULP, and their steps."""
 
     percent: float
     percent_step: int
@@ -114,7 +114,7 @@ class Difference:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """PyTorch's call, Optax's nearest, and how far Optax and jaxsched are from PyTorch."""
+    """PyTorch's call, the nearest call of Optax, and the errors of Optax and jaxsched."""
 
     call: str
     nearest: str | None
@@ -141,13 +141,13 @@ def _short(number: float) -> str:
 
 
 def losses() -> np.ndarray:
-    """What the plateaus watch: a noisy loss on its way down."""
+    """The metrics of the plateaus: a noisy falling loss."""
     step = np.arange(STEPS - 1)
     return (1 / (1 + step / 100) + 0.1 * np.sin(step**2)).astype(np.float32)
 
 
 def torch_rates(schedule) -> tuple[str, np.ndarray]:
-    """PyTorch's constructor call, and the rates its scheduler shows."""
+    """PyTorch's constructor call, and the rates of its scheduler."""
     import torch
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
@@ -187,7 +187,7 @@ def optax_rates(text: str) -> np.ndarray:
 
 
 def difference(rates: np.ndarray, torch: np.ndarray) -> Difference:
-    """As `jaxsched.compare`, 1e-15 of the peak rate is no error: PyTorch's own rounding."""
+    """As in `jaxsched.compare`, 1e-15 of the peak rate is subtracted for PyTorch's rounding."""
     peak = np.abs(torch).max()
     error = np.maximum(np.abs(rates.astype(np.float64) - torch) - 1e-15 * peak, 0.0)
     ulps = error / 2.0 ** (np.frexp(torch)[1] - 24)
@@ -207,7 +207,7 @@ def measured() -> list[Row]:
 
 
 def setting() -> str:
-    """What the numbers were measured with; rounding differs elsewhere."""
+    """Versions and machine of the measurement, as rounding depends on them."""
     torch, optax, jax_ = (version(name).split("+")[0] for name in ("torch", "optax", "jax"))
     return (
         f"Steps 0 to {STEPS - 1}; optax {optax}, jax {jax_} (float32, {jax.default_backend()},"
@@ -221,7 +221,7 @@ def table(rows: list[Row]) -> str:
 
 
 def split_guide(text: str) -> tuple[str, str, str]:
-    """The guide up to the first marker, between the two, and from the second on."""
+    """The guide before, between and after the two markers."""
     match = re.fullmatch(rf"(.*{MARKERS[0]}\n)(.*)({MARKERS[1]}\n.*)", text, re.DOTALL)
     if match is None:
         raise ValueError(f"{GUIDE.name} has no lines `{MARKERS[0]}` and, later, `{MARKERS[1]}`.")

@@ -1,7 +1,4 @@
-"""The results page, and the summary in the guide to speed.
-
-Both are made of the stored files alone, so that neither can say what no run has measured.
-"""
+"""Writes the results page, and the summary in the guide to speed, from the stored results."""
 
 import dataclasses
 import re
@@ -53,7 +50,7 @@ def _origin(result: dict) -> str:
 
 
 def _joined(cpu: dict | None, cuda: dict | None, group: str) -> list[list[str]]:
-    """The cells of a table: the CPU's rows, with what CUDA has of the same."""
+    """The cells of a table: the rows of the CPU, with the figures of the same rows on CUDA."""
     on_cuda = {(row.what, row.against): row for row in rows_of(cuda, group)}
     table = []
     for row in rows_of(cpu, group):
@@ -89,7 +86,7 @@ def headline(results: dict[str, dict]) -> str:
 
 
 def _summary(rows: list[Row]) -> list[str] | None:
-    """The range of what the first target is about, that target, and how many rows meet theirs."""
+    """The range of the figures with the first target, that target, and how many rows are met."""
     judged = [row for row in rows if row.met is not None]
     if not judged:
         return None
@@ -107,13 +104,13 @@ def _range(numbers: list[float]) -> str:
 
 
 def split_guide(text: str) -> tuple[str, str, str] | None:
-    """The guide up to the first marker, between the two, from the second on; None without."""
+    """The guide before, between and after the two markers; None without markers."""
     match = re.fullmatch(rf"(.*{MARKERS[0]}\n)(.*)({MARKERS[1]}\n.*)", text, re.DOTALL)
     return match and match.groups()
 
 
 def write() -> None:
-    """Writes the page, and the summary in the guide, where its markers are."""
+    """Writes the page, and the summary between the markers of the guide."""
     results = stored()
     PAGE.write_text(page(results))
     if parts := split_guide(GUIDE.read_text()):

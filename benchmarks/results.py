@@ -1,4 +1,4 @@
-"""What was measured: rows, and the files that keep them."""
+"""Rows of results, and the files that store them."""
 
 import dataclasses
 import datetime
@@ -20,13 +20,13 @@ class Row:
     """One comparison.
 
     Args:
-      what, against: what is compared with what.
-      ours, theirs: the two figures, in `unit`; None where not measured here, for theirs also text
-        that says why.
-      ratio: ours over theirs, or with `faster` theirs over ours.
-      quartiles: of the ratios of the rounds, whose median `ratio` is.
-      target: what `ratio`, or with `of_ours` the figure `ours`, must reach: at most, or with
-        `faster` at least.
+      what, against: what is measured, and what it is compared with.
+      ours, theirs: the two figures, in `unit`; None if not measured here; `theirs` may also be a
+        text with the reason.
+      ratio: ours / theirs, or with `faster` theirs / ours; the median over the rounds.
+      quartiles: the quartiles of the ratio over the rounds.
+      target: the largest `ratio` allowed, or with `faster` the smallest; with `of_ours` the target
+        refers to `ours`.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def judged(self) -> float | None:
-        """The figure that the target is about."""
+        """The figure that the target refers to."""
         return self.ours if self.of_ours else self.ratio
 
     @property
@@ -112,7 +112,7 @@ def timed(
 
 
 def short(number: float) -> str:
-    """Three digits, or so: 0.00031, 0.985, 21.3, 22,000, 1.6e7."""
+    """About three digits: 0.00031, 0.985, 21.3, 22,000, 1.6e7."""
     size = abs(number)
     if size == 0:
         return "0"
@@ -149,7 +149,7 @@ def stored() -> dict[str, dict]:
 
 
 def obstacle(setting: dict, groups: Iterable[str]) -> str | None:
-    """Why some groups alone cannot be stored: those stored already are of something else."""
+    """Why single groups cannot be stored next to the stored ones; None if they can."""
     before = stored().get(setting["backend"])
     if before is None or set(groups) == GROUPS.keys():
         return None
@@ -160,7 +160,7 @@ def obstacle(setting: dict, groups: Iterable[str]) -> str | None:
 
 
 def store(setting: dict, groups: dict[str, Measured]) -> None:
-    """Writes the backend's file; groups not measured now stay as they are."""
+    """Writes the file of the backend; groups that were not measured are kept."""
     before = stored().get(setting["backend"], {"groups": {}})
     kept = before["groups"] | {name: dataclasses.asdict(group) for name, group in groups.items()}
     content = {

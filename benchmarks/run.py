@@ -1,6 +1,6 @@
-"""Measures everything that is said of jaxsched's speed and exactness, side by side with the others.
+"""Measures the speed and exactness of jaxsched and of its alternatives.
 
-python benchmarks/run.py                          # all of it, and writes RESULTS.md
+python benchmarks/run.py                          # all groups; writes RESULTS.md
 python benchmarks/run.py --only exactness eager   # some groups
 python benchmarks/run.py --quick                  # a smoke run, which stores nothing
 """
@@ -38,8 +38,8 @@ MEASURES = {
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=MEASURES, metavar="GROUP", default=[*MEASURES])
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs")
-    parser.add_argument("--commit", help="what is measured, where there is no git to ask")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that it runs")
+    parser.add_argument("--commit", help="the commit that is measured, if git is not available")
     options = parser.parse_args(arguments)
     console = Console(width=160)
     where, measured = setting.setting(options.commit), {}

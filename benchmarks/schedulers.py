@@ -1,8 +1,8 @@
-"""PyTorch's sixteen schedulers, each in one typical configuration, and what else there is for it.
+"""PyTorch's sixteen schedulers, each in one typical configuration, and their alternatives.
 
-The other sides are text, so that the results show exactly what was measured. Where the call that
-comes to mind first is not PyTorch's curve (see `optax_schedules.py`), the one that is stands here:
-`cosine_onecycle_schedule` is a step late, and Optax's plateau a step impatient.
+The alternatives are text, so that the results show exactly what was measured. If the obvious call
+is not PyTorch's curve (see `optax_schedules.py`), its arguments are corrected:
+`cosine_onecycle_schedule` is one step late, and the patience of Optax's plateau one step shorter.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ def constant_factor(t):
 
 
 def product(*schedules):
-    """What users of Optax write for a chain."""
+    """A chain, as users of Optax write it."""
 
     def rate(count):
         value = schedules[0](count)
@@ -38,7 +38,7 @@ def product(*schedules):
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Our schedule, the call of Optax's nearest, and that of braintools' port, if there is one."""
+    """A schedule, the nearest call of Optax, and the call of braintools' port or None."""
 
     ours: Any
     optax: str
@@ -58,7 +58,7 @@ class Case:
 
 
 def cases(steps: int = 20_000) -> list[Case]:
-    """All sixteen, their arguments made for a training of `steps` steps."""
+    """All sixteen schedulers, with arguments for a training of `steps` steps."""
     warm, phase, rest = steps // 20, steps * 3 // 10, steps - steps // 20
     half_cycle = steps // 10
     turns = {half_cycle * (i + 1): 10.0 if i % 2 == 0 else 0.1 for i in range(10)}
@@ -143,14 +143,14 @@ def cases(steps: int = 20_000) -> list[Case]:
 
 
 def losses(steps: int) -> np.ndarray:
-    """What plateaus watch: a noisy loss that falls for a third of the training."""
+    """The metrics of plateaus: a noisy loss that falls for a third of the training."""
     step = np.arange(steps - 1)
     falling = np.maximum(1 - 3 * step / steps, 0.2)
     return (falling + 0.1 * np.sin(step**2)).astype(np.float32)
 
 
 def composites(parts: int) -> tuple[dict[str, js.Schedule], Callable]:
-    """A sequence and a chain of as many exponential decays, and Optax's join of as many."""
+    """A sequence and a chain of `parts` exponential decays, and Optax's join of as many."""
     gammas, milestones = np.linspace(0.9, 0.99, parts).tolist(), list(range(10, 10 * parts, 10))
     decays = [js.ExponentialLR(0.1, gamma) for gamma in gammas]
     ours = {

@@ -1,4 +1,4 @@
-"""What figures are measured with: commit, machine, versions."""
+"""Commit, machine and versions of a measurement."""
 
 import os
 import platform
@@ -23,10 +23,10 @@ def backend() -> str:
 
 
 def setting(told: str | None = None) -> dict:
-    """All that must be the same for figures to stand in one file.
+    """The setting; results in one file must have the same.
 
     Args:
-      told: the commit, where there is no git to ask.
+      told: the commit, if git is not available.
     """
     machine = {
         "cpu": _cpu(),
@@ -52,7 +52,7 @@ def _version(package: str) -> str:
 
 
 def commit(told: str | None = None) -> dict:
-    """The commit of the working tree, and whether other files than results differ from it."""
+    """The commit of the working tree, and whether it has changes apart from results."""
 
     def git(*arguments):
         command = ["git", "-C", str(ROOT), *arguments]

@@ -1,4 +1,4 @@
-"""SquareNet of the examples: both programs, their data, and the parameters both begin with."""
+"""SquareNet of the examples: both programs, their data and their initial parameters."""
 
 import dataclasses
 import importlib.util
@@ -15,7 +15,7 @@ EPOCHS = 2000
 
 
 def load(path: Path) -> ModuleType:
-    """The module of one of two scripts of the same name."""
+    """Imports a script by path, as the two scripts have the same name."""
     sys.path.insert(0, str(path.parent))
     try:
         spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
@@ -28,7 +28,7 @@ def load(path: Path) -> ModuleType:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """Both sides of the example, and where both begin."""
+    """The PyTorch and the JAX program, with common data and initial parameters."""
 
     theirs: ModuleType
     ours: ModuleType

@@ -1,4 +1,4 @@
-"""SquareNet trained under a thousand schedules: one call, against PyTorch one by one."""
+"""SquareNet trained with a thousand schedules: one call, compared with PyTorch one by one."""
 
 import functools
 
@@ -14,8 +14,8 @@ from training import first_call
 
 import jaxsched as js
 
-TRAINED = 200  # epochs of PyTorch's, for one candidate of each family
-FAMILY = 10  # candidates of a family to each learning rate
+TRAINED = 200  # epochs in PyTorch, for one candidate of each family
+FAMILY = 10  # candidates per family and learning rate
 
 
 def candidates(number: int) -> list[js.Schedule]:
@@ -35,7 +35,7 @@ def candidates(number: int) -> list[js.Schedule]:
 
 
 def one_cycle(lr: float, share: float) -> js.Schedule:
-    # PyTorch would cycle Adam's beta1 too.
+    # Otherwise PyTorch cycles Adam's beta1 too.
     return js.OneCycleLR(lr, EPOCHS, pct_start=share, cycle_momentum=False)
 
 
@@ -45,7 +45,7 @@ def warmed_up(lr: float, length: int) -> js.Schedule:
 
 
 def trainer(squarenet: Experiment, epochs: int):
-    """Training under one schedule, to be mapped: the loss of each epoch."""
+    """A function that trains with one schedule and returns the loss of each epoch."""
     graph, initial = squarenet.model()
     adam = optax.scale_by_adam()
 
@@ -118,7 +118,7 @@ def sweep(number: int, epochs: int, trained: int, rounds: int) -> list[Row]:
         functools.partial(first_call, run),
         functools.partial(seconds, run),
         rounds=rounds,
-        warm_up=False,  # The check was that.
+        warm_up=False,  # The check above was the warm-up.
     )
     extrapolated = np.multiply(stepping, epochs / trained * number / len(sample)).tolist()
     other = one_by_one(trained, epochs)

@@ -1,7 +1,7 @@
-"""Seconds, measured fairly: what is compared takes turns, round by round, after a warm-up.
+"""Timing of several candidates, alternately, round by round, after a warm-up.
 
 Each round runs every candidate once, and every other round in reverse order, so that a machine that
-slows down, or a cache that one leaves to the next, favours none of them.
+slows down, or a cache that one candidate fills for the next, favours none of them.
 """
 
 import functools
@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 
 import jax
 
-Seconds = Callable[[], float]  # does the work, and says how long it took
+Seconds = Callable[[], float]  # does the work and returns the seconds
 
 
 def seconds(function: Callable, repeat: int = 1, clock: Seconds = time.perf_counter) -> float:
-    """Seconds per call, every result waited for."""
+    """Seconds per call, until every result is ready."""
     start = clock()
     for _ in range(repeat):
         jax.block_until_ready(function())
@@ -22,12 +22,12 @@ def seconds(function: Callable, repeat: int = 1, clock: Seconds = time.perf_coun
 
 
 def alternate(*candidates: Seconds, rounds: int, warm_up: bool = True) -> list[list[float]]:
-    """What each candidate took in each round.
+    """The seconds of each candidate in each round.
 
     Args:
-      candidates: each does its work and returns the seconds.
-      rounds: how often each has its turn.
-      warm_up: whether each runs once before, uncounted.
+      candidates: functions that do the work and return the seconds.
+      rounds: the number of rounds.
+      warm_up: whether each candidate runs once before, without being counted.
     """
     if warm_up:
         for candidate in candidates:
@@ -42,7 +42,7 @@ def alternate(*candidates: Seconds, rounds: int, warm_up: bool = True) -> list[l
 def interleaved(
     *functions: Callable, rounds: int, repeat: int | Sequence[int] = 1
 ) -> list[list[float]]:
-    """Seconds per call of each function in each round, `repeat` calls to the round."""
+    """Seconds per call of each function in each round, with `repeat` calls per round."""
     repeats = [repeat] * len(functions) if isinstance(repeat, int) else repeat
     timed = [functools.partial(seconds, *pair) for pair in zip(functions, repeats, strict=True)]
     return alternate(*timed, rounds=rounds)

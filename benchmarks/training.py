@@ -1,4 +1,4 @@
-"""SquareNet, 2,000 epochs of 10 Adam steps: PyTorch's eager loop against one jitted scan."""
+"""SquareNet, 2,000 epochs of 10 Adam steps: PyTorch's eager loop and one jitted scan."""
 
 import functools
 
@@ -28,7 +28,7 @@ def measure(quick: bool) -> list[Row]:
             functools.partial(first_call, scan),
             functools.partial(seconds, scan, 5),
             rounds=rounds,
-            warm_up=False,  # The check was that.
+            warm_up=False,  # The check above was the warm-up.
         )
         stepping, first, run = times
         name = f"{type(schedule).__name__}, {epochs:,} epochs"
@@ -40,6 +40,6 @@ def measure(quick: bool) -> list[Row]:
 
 
 def first_call(function) -> float:
-    """Seconds of a call that has everything to compile."""
+    """Seconds of a call that includes compilation."""
     jax.clear_caches()
     return seconds(function)

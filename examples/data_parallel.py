@@ -1,8 +1,9 @@
-"""Data-parallel training: on every device and in every process, the rates of a single device.
+"""Data-parallel training: all devices and processes have the rates of a single device.
 
-Each device takes its part of every batch, and the plateau judges the mean loss of them all: by its
-own part's loss each process would reduce the rate at another step, and their parameters would
-drift apart. Two ways lead there, a plain `jit` of sharded arrays and `shard_map`.
+Each device computes a part of every batch, and the metric of the plateau is the mean loss of all
+parts. With the loss of its own part, each process would reduce the rate at a different step, and
+their parameters would diverge. The script shows two ways: a plain `jit` of sharded arrays, and
+`shard_map`.
 
 python examples/data_parallel.py --devices 8
 """
@@ -35,15 +36,15 @@ import matplotlib.pyplot as plt
 STEPS, EPOCH, BATCH, SAVED_EVERY = 210, 3, 64, 50
 VARIANTS = "one device", "plain", "shard_map"
 
-# No epoch's loss is within 0.5 % of its threshold: rounding, 0.001 %, decides no reduction.
+# No epoch's loss is within 0.5 % of its threshold, so rounding (0.001 %) cannot change a reduction.
 WARMUP = jaxsched.LinearLR(0.2, start_factor=0.1, total_iters=20)
 PLATEAU = jaxsched.ReduceLROnPlateau(WARMUP, factor=0.5, patience=2, threshold=0.05)
 
 
 def train(variant: str, directory: Path | None = None):
-    """Yields the number, the loss and the rate of each step; every process calls it alike.
+    """Yields the number, the loss and the rate of each step; every process calls it.
 
-    Saves into `directory`, which all processes share, and goes on from what is there.
+    Saves checkpoints into `directory`, which all processes share, and resumes from the last one.
     """
     mesh = Mesh(jax.local_devices()[:1] if variant == "one device" else jax.devices(), "data")
     everywhere, split = NamedSharding(mesh, P()), NamedSharding(mesh, P("data"))
@@ -74,7 +75,7 @@ def train(variant: str, directory: Path | None = None):
     train_step = jax.jit(train_step, out_shardings=everywhere)
 
     def part_of(values, batch):
-        """The batch as one array, of which each process reads its own devices' rows only."""
+        """The batch as one array; each process reads only the rows of its own devices."""
         shape = (len(batch), *values.shape[1:])
         return jax.make_array_from_callback(shape, split, lambda index: values[batch[index[0]]])
 
@@ -123,13 +124,19 @@ def draw(path: Path, results: dict[str, np.ndarray]) -> None:
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--picture", type=Path, default="data_parallel.png", metavar="PNG")
-    parser.add_argument("--devices", type=int, metavar="N", help="make N devices of the CPU")
-    parser.add_argument("--distributed", action="store_true", help="in each process of a cluster")
-    parser.add_argument("--coordinator", metavar="HOST:PORT", help="in each process, by hand:")
-    parser.add_argument("--processes", type=int, metavar="N", help="where the first is; how many")
-    parser.add_argument("--process", type=int, metavar="I", help="there are; which one this is")
-    parser.add_argument("--directory", type=Path, help="for checkpoints and logs, shared by all")
-    parser.add_argument("--kill-at", type=int, metavar="STEP", help="kill this process there")
+    parser.add_argument("--devices", type=int, metavar="N", help="use the CPU as N devices")
+    parser.add_argument(
+        "--distributed", action="store_true", help="run as one process of a cluster"
+    )
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="the address of process 0")
+    parser.add_argument("--processes", type=int, metavar="N", help="the number of processes")
+    parser.add_argument("--process", type=int, metavar="I", help="the index of this process")
+    parser.add_argument(
+        "--directory", type=Path, help="for checkpoints and logs; shared by all processes"
+    )
+    parser.add_argument(
+        "--kill-at", type=int, metavar="STEP", help="kill this process at that step"
+    )
     options = parser.parse_args(arguments)
     if options.devices:
         jax.config.update("jax_num_cpu_devices", options.devices)

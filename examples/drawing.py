@@ -1,4 +1,4 @@
-"""The picture of an example: losses and rates, PyTorch's on top, and how far they are apart."""
+"""The picture of an example: losses and rates of JAX and PyTorch, and their difference."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 TITLES = {"loss": "loss", "lr": "learning rate", "momentum": "momentum"}
-NEIGHBOUR = "loss, one bit changed"  # in the initial parameters: how far PyTorch gets from itself
+NEIGHBOUR = "loss, one bit changed"  # PyTorch, after a change of one bit in the initial parameters
 MANY = 10  # variants
 
-# By variant and dtype, what JAX did and what PyTorch did; each an array by name.
+# By variant and dtype: the arrays of JAX and of PyTorch, by name.
 Results = dict[tuple[str, str], tuple[dict, dict]]
 
 
 def draw(path: Path, results: Results, unit: str, epoch: int) -> None:
-    """Draws what was recorded for each `unit`; of the loss, the mean of every `epoch` of them."""
+    """Draws the values of each `unit` (a step, for example); losses as means over `epoch` units."""
     variants = list(dict.fromkeys(variant for variant, _ in results))
     figure = (_grid if len(variants) > MANY else _panels)(results, variants, unit, epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,7 @@ def draw(path: Path, results: Results, unit: str, epoch: int) -> None:
 
 
 def _panels(results: Results, variants: list[str], unit: str, epoch: int):
-    """Loss, rate (and momentum) of all variants, and the differences."""
+    """Panels with loss, rate (and momentum) of all variants, and with the differences."""
     shown, _ = results[variants[0], "float32"]
     names = [name for name in TITLES if name in shown]
     figure, axes = plt.subplots(

@@ -1,6 +1,6 @@
 """LogicNet in Flax NNX: tells two moons apart. In PyTorch: pytorch/logicnet.py
 
-Once with StepLR, once with the decay that is often written by hand into the loop: there it is a
+One variant uses StepLR, the other a decay that is often written by hand in the loop; in JAX it is a
 function of the epoch.
 
 python examples/logicnet.py

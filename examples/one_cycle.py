@@ -1,4 +1,4 @@
-"""One-cycle training in Flax NNX, the momentum cycling along. In PyTorch: pytorch/one_cycle.py
+"""One-cycle training in Flax NNX, with cycled momentum. In PyTorch: pytorch/one_cycle.py
 
 python examples/one_cycle.py
 """

@@ -1,7 +1,7 @@
 """ReduceLROnPlateau on a validation loss after each epoch, with `nnx.Optimizer`.
 
-An epoch is one jitted scan. Between two epochs the validation loss goes to `plateau.step`, as it
-goes to `scheduler.step` in PyTorch: pytorch/plateau_after_epoch.py
+An epoch is one jitted scan. After each epoch the validation loss is passed to `plateau.step`, as to
+`scheduler.step` in PyTorch: pytorch/plateau_after_epoch.py
 
 python examples/plateau_after_epoch.py
 """

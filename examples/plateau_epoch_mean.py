@@ -33,7 +33,7 @@ class Classifier(linen.Module):
 
 
 class MetricTrainState(TrainState):
-    """A TrainState whose gradients come with a metric; the one of Flax has no place for it."""
+    """A TrainState whose `apply_gradients` takes a metric; that of Flax does not."""
 
     def apply_gradients(self, *, grads, value, **kwargs):
         updates, opt_state = self.tx.update(grads, self.opt_state, self.params, value=value)
@@ -68,7 +68,7 @@ def from_torch(state_dict: dict) -> dict:
 
 
 def to_torch(params: dict) -> dict:
-    """And back."""
+    """The inverse: the parameters of Dense layers, for PyTorch's Linear layers."""
     kernels = {f"{layer}.weight": value["kernel"].T for layer, value in params.items()}
     return kernels | {f"{layer}.bias": value["bias"] for layer, value in params.items()}
 

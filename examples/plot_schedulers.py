@@ -17,7 +17,7 @@ import numpy as np
 import jaxsched
 from jaxsched._traces.trace import shipped
 
-# Which of a scheduler's recorded traces shows best what it does.
+# The index of the recorded trace to draw, for each scheduler.
 SHOWN = {
     "LambdaLR": "0.9 ** step",
     "MultiplicativeLR": "step % 10",

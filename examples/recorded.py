@@ -1,9 +1,8 @@
-"""The other half of every example here: what PyTorch did, and how close a run of ours comes.
+"""Shared by the examples: recorded PyTorch runs, and the comparison of a JAX run with them.
 
-The scripts in pytorch/ left their initial parameters, data, losses and rates in runs/*.npz, in
-float32 and float64. An `Experiment` hands these out, one run after the other, checks what JAX makes
-of each, and ends with a table and a picture. Only numbers pass through here: all of the training
-is in the example itself.
+The scripts in pytorch/ save their initial parameters, data, losses and rates to runs/*.npz, in
+float32 and float64. An `Experiment` yields these runs, compares the results of JAX with each, and
+prints a table and draws a picture at the end. All of the training is in the example itself.
 """
 
 import argparse
@@ -39,7 +38,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """By how much a loss may differ from PyTorch's, relatively, and for how many steps."""
+    """The largest relative difference of a loss from PyTorch's, and for how many steps it holds."""
 
     relative: float
     steps: int
@@ -78,7 +77,7 @@ def state_dict(model: nnx.Module) -> dict[str, np.ndarray]:
 
 
 class Experiment:
-    """The runs of one example, checked and shown.
+    """The runs of one example, compared and displayed.
 
     Args:
       script, docstring: of the example.
@@ -114,7 +113,7 @@ class Experiment:
         self.results: dict[tuple[str, str], tuple[dict, dict]] = {}
 
     def runs(self) -> Iterator[Run]:
-        """Each recorded run, under the precision it needs."""
+        """Yields each recorded run, with JAX in the run's precision."""
         with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
             for run in progress.track(self.recorded, description=self.name):
                 with jax.enable_x64(run.dtype == "float64"):
@@ -129,7 +128,7 @@ class Experiment:
         figure: str = "loss",
         published: str = "",
     ) -> None:
-        """Holds a result against PyTorch's.
+        """Compares a result with PyTorch's.
 
         Args:
           run: what PyTorch did.
@@ -188,7 +187,7 @@ class Experiment:
 
 
 def check_rates(where: str, ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Holds rates to what jaxsched promises: PyTorch's, correctly rounded."""
+    """Checks that rates are PyTorch's, correctly rounded."""
     if ours.dtype == np.float32:
         limit = 0.501 * np.spacing(np.abs(theirs).astype(np.float32)).astype(np.float64)
     else:

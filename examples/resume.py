@@ -1,8 +1,8 @@
-"""A run that is killed and resumed from an Orbax checkpoint: bit for bit the uninterrupted one.
+"""A run that is killed and resumed from an Orbax checkpoint has the bits of an uninterrupted one.
 
-Schedules have no state of their own: what they need, and what a plateau remembers, is in Optax's
-state. For each of three optimizers a process trains, saves, and kills itself on the way; one more
-finds their checkpoints and goes on.
+Schedules have no state: the count, and the state of a plateau, are in Optax's state. For each of
+three optimizers a process trains, saves checkpoints, and kills itself before the end; another
+process resumes from the last checkpoint.
 
 python examples/resume.py
 """
@@ -47,7 +47,7 @@ OPTIMIZERS = {
 
 
 def train(optimizer, directory: Path | None = None, killed_at: int | None = None):
-    """Returns the loss and the rate of each step, of this process and those before it.
+    """Returns the loss and the rate of each step, also of the steps before a restart.
 
     Saves into `directory`, and goes on from what is there.
     """
@@ -84,7 +84,7 @@ def train(optimizer, directory: Path | None = None, killed_at: int | None = None
         now = slice(first, first + SAVED_EVERY)
         carry, made = steps((state["params"], state["opt_state"]), xs[now], ys[now])
         if killed_at in range(first, first + SAVED_EVERY):
-            os.kill(os.getpid(), signal.SIGKILL)  # What came after the last checkpoint is lost.
+            os.kill(os.getpid(), signal.SIGKILL)  # Steps after the last checkpoint are lost.
         history = [old.at[now].set(new) for old, new in zip(state["history"], made, strict=True)]
         state = {"params": carry[0], "opt_state": carry[1], "history": history}
         if directory:
@@ -93,7 +93,7 @@ def train(optimizer, directory: Path | None = None, killed_at: int | None = None
 
 
 def kill_and_resume():
-    """Returns for each optimizer the last step saved, and the losses and rates of all steps."""
+    """Returns, for each optimizer, the last saved step, and losses and rates of all steps."""
     found = {}
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, __file__, "--directory", directory, "--train"]

@@ -1,7 +1,7 @@
 """SquareNet in Flax NNX: learns y = x ** 2 from ten points. In PyTorch: pytorch/squarenet.py
 
-Adam steps after each of the ten samples, on the gradient accumulated so far in the epoch, and the
-scheduler steps once an epoch.
+Adam makes a step after each of the ten samples, with the gradient accumulated since the start of
+the epoch. The scheduler is stepped once an epoch.
 
 python examples/squarenet.py
 """
@@ -65,7 +65,7 @@ def train(graph, params, schedule: jaxsched.Schedule, x, y, epochs: int):
     return params, losses
 
 
-# Until the run becomes chaotic, and a difference in the last bit grows: see the picture.
+# After that the run is chaotic, and a difference in the last bit grows: see the picture.
 BOUNDS = {"float32": Bound(1e-5, steps=100), "float64": Bound(1e-12, steps=1000)}
 PUBLISHED = {"cosine": "0.0027", "exponential .99995": "0.0037", "constant": "0.0053"}
 

@@ -1,4 +1,4 @@
-"""Super-convergence in Flax NNX: one cycle up to a large rate, against a constant one.
+"""Super-convergence in Flax NNX: one cycle with a large rate, compared with a constant rate.
 
 In PyTorch: pytorch/super_convergence.py. The idea: https://arxiv.org/abs/1708.07120
 
@@ -45,7 +45,7 @@ def train(model: Classifier, schedule: jaxsched.Schedule, xs, ys):
     return nnx.merge(graph, params), losses
 
 
-# A rate this large lets a rounding error grow: see the picture.
+# With so large a rate, rounding errors grow: see the picture.
 BOUNDS = {"float32": Bound(1e-5, steps=75), "float64": Bound(1e-9, steps=300)}
 
 

@@ -1,12 +1,12 @@
-"""SquareNet trained under hundreds of schedules: which family, and with which hyperparameters?
+"""SquareNet trained with hundreds of schedules, to find the best family and hyperparameters.
 
-Each family of schedulers is a grid of 100 candidates, and one compiled program: `jaxsched.stack`
-makes a batch of their schedules, which `vmap` trains all at once, and which is sharded over all
-devices, so that each trains its part of the candidates. The rates are those of the candidate
-trained alone, bit for bit, and on a CPU so are the losses.
+Each family of schedulers is a grid of 100 candidates, and one compiled program. `jaxsched.stack`
+makes one batched schedule of them, `vmap` trains all of them at once, and a sharding distributes
+them over all devices. The rates have the same bits as those of each candidate trained alone; on a
+CPU, so do the losses.
 
 python examples/sweep.py                # on all devices
-python examples/sweep.py --devices 8    # on eight that share the CPU
+python examples/sweep.py --devices 8    # with the CPU as eight devices
 """
 
 import argparse
@@ -45,7 +45,7 @@ def warmup_cosine(lr, length):
     return jaxsched.SequentialLR([warmup, cosine], milestones=[length])
 
 
-FAMILIES = {  # each over the learning rates, and over a hyperparameter of its own
+FAMILIES = {  # each is a grid over learning rates and one other hyperparameter
     "ExponentialLR": (
         "gamma",
         [0.95, 0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.997, 0.999, 1.0],
@@ -80,7 +80,7 @@ FAMILIES = {  # each over the learning rates, and over a hyperparameter of its o
 
 
 def candidates(family: str) -> list[jaxsched.Schedule]:
-    """The family's grid, row by row: a learning rate in each."""
+    """The grid of a family, row by row; each row has one learning rate."""
     _, values, schedule = FAMILIES[family]
     return [schedule(lr, value) for lr in LEARNING_RATES for value in values]
 
@@ -88,8 +88,8 @@ def candidates(family: str) -> list[jaxsched.Schedule]:
 def train(schedule: jaxsched.Schedule, graph, params, data, epochs: int) -> dict[str, jax.Array]:
     """Returns the validation loss, and the loss and the rate of each step."""
     schedule = jaxsched.per_epoch(schedule, steps_per_epoch=len(data["x"]))
-    # As one vector, Adam has kernels of its own. Fused with the gradients' it rounds some product
-    # and sum as one, and not the same ones alone and in a batch.
+    # With one vector, Adam gets separate kernels. Fused with the gradients, some products and sums
+    # are rounded once instead of twice, and not the same ones alone and in a batch.
     optimizer = optax.flatten(optax.inject_hyperparams(optax.adam)(learning_rate=schedule))
 
     def step(carry, sample):
@@ -112,9 +112,9 @@ def train(schedule: jaxsched.Schedule, graph, params, data, epochs: int) -> dict
 
 
 def sweep(train, schedules: list[jaxsched.Schedule], mesh: Mesh) -> dict[str, jax.Array]:
-    """`train(schedule)` for all of them: one program, of which each device runs its part.
+    """`train(schedule)` for all schedules, as one program that is sharded over the devices.
 
-    The last one is repeated until all devices have as many, and so are its results.
+    The last schedule, and its result, is repeated until all devices have equally many.
     """
     missing = -len(schedules) % mesh.size
     batch = jaxsched.stack([*schedules, *[schedules[-1]] * missing])
@@ -126,9 +126,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=EPOCHS, metavar="N", help="only N epochs")
+    parser.add_argument("--steps", type=int, default=EPOCHS, metavar="N", help="train for N epochs")
     parser.add_argument("--picture", type=Path, default="sweep.png", metavar="PNG")
-    parser.add_argument("--devices", type=int, metavar="N", help="make N devices of the CPU")
+    parser.add_argument("--devices", type=int, metavar="N", help="use the CPU as N devices")
     options = parser.parse_args(arguments)
     if not 1 <= options.steps <= EPOCHS:
         parser.error(f"--steps must be from 1 to {EPOCHS}, got {options.steps}")
@@ -179,7 +179,7 @@ def draw(path: Path, results: dict[str, np.ndarray]) -> None:
     for axis, (family, losses) in zip(axes.flat, results.items(), strict=True):
         name, values, _ = FAMILIES[family]
         grid = losses.reshape(len(LEARNING_RATES), len(values))
-        axis.patch.set(hatch="xx", edgecolor="0.6")  # is seen where the loss is not finite
+        axis.patch.set(hatch="xx", edgecolor="0.6")  # visible where the loss is not finite
         image = axis.imshow(grid, norm=norm, cmap="viridis_r", origin="lower", aspect="auto")
         row, column = np.unravel_index(np.argsort(losses)[0], grid.shape)  # NaN comes last
         if np.isfinite(grid[row, column]):

@@ -1,14 +1,14 @@
 """Gradient descent on a schedule's own hyperparameters, through whole trainings of SquareNet.
 
 A schedule is a pytree of its numbers, and so is its gradient: `jax.grad` of the validation loss
-after a training, with respect to the schedule, is one more schedule, of derivatives. Optax's Adam
-follows it, from poor starting values. (The held-out points are validation data here: whoever
-tunes on them needs others to test on.)
+after a training, with respect to the schedule, is a schedule whose fields are derivatives. Optax's
+Adam uses it to improve poor starting values. (The held-out points are validation data here: after
+tuning on them, test on other data.)
 
-A warm-up's length can be learned where the rate is continuous in it, as in OneCycleLR's
-`pct_start`. LinearLR's `total_iters` has a derivative between whole numbers only: PyTorch's line
-ends at the last whole step, and the rate jumps when the length passes one. SequentialLR's
-milestones are integers, and have none.
+The length of a warm-up can be learned if the rate is continuous in it, as in OneCycleLR's
+`pct_start`. LinearLR's `total_iters` has a derivative only between integers: PyTorch's line ends at
+the last integer step, so the rate jumps at integer lengths. SequentialLR's milestones are integers,
+and have no derivative.
 
 python examples/tune_schedule.py
 """
@@ -36,7 +36,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 EPOCHS = 200  # of ten steps
-LAST = 10  # epochs whose mean validation loss counts: one epoch may be a lucky one
+LAST = 10  # epochs over which the validation loss is averaged, as a single epoch is noisy
 HYPER_STEPS = 75
 
 STARTS = [
@@ -45,7 +45,7 @@ STARTS = [
     jaxsched.OneCycleLR(0.004, total_steps=EPOCHS, pct_start=0.3),
 ]
 
-# The hyperparameters to tune: each as a number without bounds, and back.
+# The hyperparameters to tune: maps to unbounded numbers, and back.
 UNBOUNDED = {
     "lr": (jnp.log, jnp.exp),
     "eta_min": (jnp.log, jnp.exp),
@@ -56,7 +56,7 @@ UNBOUNDED = {
 
 
 def unbounded(schedule: jaxsched.Schedule):
-    """The hyperparameters to tune, as numbers without bounds; None in place of all others."""
+    """The hyperparameters to tune, as unbounded numbers; None in place of all others."""
 
     def leaf(path, value):
         known = UNBOUNDED.get(path[-1].name)
@@ -66,7 +66,7 @@ def unbounded(schedule: jaxsched.Schedule):
 
 
 def bounded(numbers, schedule: jaxsched.Schedule) -> jaxsched.Schedule:
-    """The schedule that `unbounded` would take apart into `numbers`; `schedule` has the rest."""
+    """The inverse of `unbounded`; `schedule` has the other hyperparameters."""
 
     def leaf(path, value, number):
         return value if number is None else UNBOUNDED[path[-1].name][1](number)
@@ -75,7 +75,7 @@ def bounded(numbers, schedule: jaxsched.Schedule) -> jaxsched.Schedule:
 
 
 def train(schedule: jaxsched.Schedule, epochs: int):
-    """Returns the training and the validation loss of each epoch: Adam, after each sample."""
+    """Trains with Adam, a step per sample; returns training and validation loss of each epoch."""
     run = next(run for run in load("squarenet") if run.dtype == jnp.result_type(float))
     x, y, held_out = (jnp.asarray(run["data"][name]) for name in ("x", "y", "held_out"))
     graph, params = nnx.split(copy_parameters(SquareNet(run.dtype, nnx.Rngs(0)), run["initial"]))
@@ -91,8 +91,8 @@ def train(schedule: jaxsched.Schedule, epochs: int):
         updates, opt_state = optimizer.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), loss
 
-    # The gradient needs all intermediate values, last ones first. Kept are those at the start of
-    # each epoch; its steps are done again when their turn comes: memory grows with the epochs.
+    # The gradient needs all intermediate values in reverse order. `checkpoint` keeps only those at
+    # the start of each epoch and recomputes its steps, so that memory grows with the epochs only.
     @jax.checkpoint
     def epoch(carry, _):
         carry, losses = jax.lax.scan(sample_step, carry, (x, y))
@@ -102,16 +102,16 @@ def train(schedule: jaxsched.Schedule, epochs: int):
 
 
 def hyper_loss(numbers, schedule: jaxsched.Schedule, epochs: int = EPOCHS):
-    """The logarithm of the validation loss at the end, as that falls by orders of magnitude; and
-    both losses of each epoch."""
+    """The logarithm of the final validation loss, which falls by orders of magnitude; and both
+    losses of each epoch."""
     losses, validation = train(bounded(numbers, schedule), epochs)
     return jnp.log(jnp.mean(validation[-LAST:])), (losses, validation)
 
 
 def tune(schedule: jaxsched.Schedule, steps: int, epochs: int = EPOCHS):
-    """Returns what each of `steps` hyper-steps, and the start, came to: the schedule, its gradient
-    in unbounded numbers, and the training and validation loss of each epoch."""
-    # Where a small change decides between two outcomes the gradient is huge: hence the clipping.
+    """Returns, for the start and each of `steps` hyper-steps: the schedule, its gradient in
+    unbounded numbers, and the training and validation loss of each epoch."""
+    # Clipped, as the gradient is huge where a small change leads to a different outcome.
     adam = optax.adam(jaxsched.CosineAnnealingLR(0.06, T_max=steps), b2=0.99)
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), adam)
 
@@ -151,7 +151,7 @@ def main(arguments=None):
             gradient = jax.tree.map(lambda x: float(f"{x:.2g}"), history[0][1])
             console.print(f"The first gradient of {start} is a schedule itself: {gradient}")
         outcomes = np.array([np.mean(validation[-LAST:]) for *_, validation in history])
-        best = int(np.nanargmin(outcomes))  # A step too far may end a training.
+        best = int(np.nanargmin(outcomes))  # A training may diverge.
         add_rows(table, start, history[best][0], outcomes, best)
         draw(axes, start, history, outcomes, best, color=f"C{number}")
     console.print(table)

@@ -1,7 +1,7 @@
-"""Warm-up plus plateau, which PyTorch's schedulers cannot do together.
+"""Warm-up plus plateau, which PyTorch's schedulers cannot be combined for.
 
-ReduceLROnPlateau takes a schedule for its rate, and the reductions scale it. The numbers to compare
-with are the product of two PyTorch schedulers, done by hand: pytorch/warmup_plateau.py
+Here the `lr` of ReduceLROnPlateau is a schedule, and the reductions multiply it. The PyTorch script
+multiplies the rates of two schedulers by hand: pytorch/warmup_plateau.py
 
 python examples/warmup_plateau.py
 """

@@ -1,4 +1,4 @@
-"""Optimizer state to rate, and to another step count."""
+"""Reads the rate in an optimizer's state, and sets its step counts."""
 
 import warnings
 from typing import Any
@@ -19,12 +19,13 @@ def current_lr(opt_state: Any) -> Any:
         inside `optax.chain`, `optax.partition`, `optax.MultiSteps` or an `nnx.Optimizer`.
 
     Returns:
-      The rate, a scalar array; before the first update, the rate that one will apply. Where
-      several groups of an `optax.partition` inject one, a dict `{label: rate}`, nested as they are.
+      The rate, a scalar array; before the first update, the rate that the first update will apply.
+      If several groups of an `optax.partition` inject a rate, a dict `{label: rate}`, nested like
+      the partitions.
 
     Raises:
-      TypeError: for an optimizer in place of its state.
-      ValueError: where no state injects a `learning_rate`, or several do outside of a partition.
+      TypeError: if `opt_state` is the optimizer and not its state.
+      ValueError: if no state injects a `learning_rate`, or several do outside of a partition.
 
     >>> import jax.numpy as jnp
     >>> import jaxsched, optax
@@ -40,7 +41,7 @@ def current_lr(opt_state: Any) -> Any:
     rate = _rate_in(getattr(opt_state, "opt_state", opt_state))  # an nnx.Optimizer or a TrainState
     if rate is None:
         raise ValueError(
-            "`current_lr(opt_state)` must find an injected learning rate, got a state without one:"
+            "`current_lr(opt_state)` must contain an injected learning rate, got a state without:"
             " make the optimizer with `optax.inject_hyperparams(optax.adam)(learning_rate=...)`,"
             " or call the schedule with the step count."
         )
@@ -48,7 +49,7 @@ def current_lr(opt_state: Any) -> Any:
 
 
 def _rate_in(opt_state: Any) -> Any:
-    """The rate, or the groups' rates by label; None where there is none."""
+    """The rate, or the groups' rates by label; None without an injected rate."""
     nodes, _ = jax.tree_util.tree_flatten_with_path(opt_state, is_leaf=_has_rates)
     found = {}
     for path, node in nodes:
@@ -56,7 +57,7 @@ def _rate_in(opt_state: Any) -> Any:
             found[jax.tree_util.keystr(path) or "the state itself"] = rate
     if len(found) > 1:
         raise ValueError(
-            "`current_lr(opt_state)` must find one injected learning rate, got several, at"
+            "`current_lr(opt_state)` must contain one injected learning rate, got several, at"
             f" {', '.join(found)}: pass one of these states."
         )
     return next(iter(found.values()), None)
@@ -87,32 +88,32 @@ def _refuse_optimizer(name: str, state: Any) -> None:
         )
 
 
-_FIRST = {"count": 0, "gradient_step": 0, "step_count": 1}  # what each starts from
+_FIRST = {"count": 0, "gradient_step": 0, "step_count": 1}  # the value of each in a fresh state
 
 
 def fast_forward(opt_state: Any, count: int, *, only_schedules: bool = False) -> Any:
     """The same optimizer state with every step count set, so that training resumes at `count`.
 
     Args:
-      opt_state: any Optax state; the moments in it stay as they are. (Adam's bias correction goes
-        by the count: it takes moments that are still empty for full ones.) Or a TrainState or an
-        `nnx.Optimizer`, whose own `step` is set too.
-      count: the number of updates that are to have been made, from 0 up.
-      only_schedules: sets the counts that schedules read and no other: with a `count` of 0 the
-        schedule starts anew while Adam's moments and their bias correction go on. (Under
-        `inject_hyperparams`, the state's own `count` is not what the schedule reads.)
+      opt_state: any Optax state, a TrainState or an `nnx.Optimizer`, whose `step` is set too.
+        Moments are not changed. (Adam's bias correction uses the count: it treats freshly
+        initialised moments as if they had been averaged for `count` steps.)
+      count: the number of updates already made, from 0 up.
+      only_schedules: sets only the counts that schedules read. With a `count` of 0 the schedule
+        restarts, while Adam's moments and their bias correction continue. (Under
+        `inject_hyperparams`, schedules do not read the state's own `count`.)
 
     Returns:
-      A state of the same structure; the `nnx.Optimizer` itself, changed in place. An injected
-      rate in it is renewed by the next update.
+      A state of the same structure; an `nnx.Optimizer` is changed in place and returned. The next
+      update recomputes an injected rate.
 
     Warns:
-      UserWarning: for a ReduceLROnPlateau in it, as no count tells what it remembers.
+      UserWarning: if the state contains a ReduceLROnPlateau, whose state depends on metrics.
 
     Raises:
-      TypeError: for a `count` that is no integer, or an optimizer in place of its state.
-      ValueError: for a negative `count`, a state without a step count, or a `step` that
-        counts the batches of an `optax.MultiSteps`, which no count of updates tells.
+      TypeError: if `count` is not an integer, or `opt_state` is the optimizer and not its state.
+      ValueError: for a negative `count`, a state without a step count, or a `step` that counts
+        the batches of an `optax.MultiSteps`, which cannot be computed from the updates.
 
     >>> import jax.numpy as jnp
     >>> import jaxsched, optax
@@ -144,12 +145,12 @@ def _check_count(count: Any) -> None:
 
 
 def _with_step(holder: Any, count: Any, only_schedules: bool) -> Any:
-    """A TrainState, or the same `nnx.Optimizer`, forwarded."""
+    """A TrainState, or the same `nnx.Optimizer`, with its counts set."""
     keyed, _ = jax.tree_util.tree_flatten_with_path(holder.opt_state)
     if not only_schedules and any(_name(path) == "gradient_step" for path, _ in keyed):
         raise ValueError(
-            "`fast_forward(opt_state=...)` must not hold an `optax.MultiSteps` beside a `step`,"
-            f" which counts its batches, got {type(holder).__name__}: pass its `opt_state`, and set"
+            "`fast_forward(opt_state=...)` must not contain an `optax.MultiSteps` next to a `step`"
+            f" that counts its batches, got {type(holder).__name__}: pass its `opt_state`, and set"
             " its `step` yourself."
         )
     opt_state = _forwarded(holder.opt_state, count, only_schedules)
@@ -189,12 +190,14 @@ def _forwarded(opt_state: Any, count: Any, only_schedules: bool) -> Any:
         state = jax.tree_util.tree_map_with_path(change, opt_state, is_leaf=_counts_metrics)
     if not changed:
         read = " that a schedule reads" if only_schedules else ""
-        raise ValueError(f"`fast_forward(opt_state=...)` must hold a step count{read}, got none.")
+        raise ValueError(
+            f"`fast_forward(opt_state=...)` must contain a step count{read}, got a state without."
+        )
     return state
 
 
 def _schedule_forwarded(node: Any, change: Any) -> Any:
-    """A part of an optimizer's state with the counts changed that schedules read in it."""
+    """A part of an optimizer's state, with the counts that schedules read set."""
 
     def all_of(tree):
         return jax.tree_util.tree_map_with_path(change, tree, is_leaf=_counts_metrics)
@@ -211,14 +214,14 @@ def _schedule_forwarded(node: Any, change: Any) -> Any:
 
 
 def _is_schedules(node: Any) -> bool:
-    """Whether it is the state of a schedule in Optax, or injects some."""
+    """Whether a node is the state of one or several schedules in Optax."""
     return isinstance(node, optax.ScaleByScheduleState) or (
         hasattr(node, "hyperparams_states") and hasattr(node, "_replace")
     )
 
 
 def _name(path: Any) -> str | None:
-    """The field that a leaf is; nnx puts it into a Variable's `value`."""
+    """The field name of a leaf; under nnx, that of the Variable around it."""
     keys = [getattr(key, "name", getattr(key, "key", None)) for key in path]
     named = [key for key in keys if isinstance(key, str) and key != "value"]
     return named[-1] if named else None
@@ -227,8 +230,8 @@ def _name(path: Any) -> str | None:
 def _warn_of_plateaus(opt_state: Any) -> None:
     if any(map(_is_plateau, jax.tree.leaves(opt_state, is_leaf=_is_plateau))):
         warnings.warn(
-            "`fast_forward(opt_state=...)` holds a ReduceLROnPlateau: what it remembers came of"
-            " metrics, and stays as it is. Restore it from a checkpoint.",
+            "`fast_forward(opt_state=...)` contains a ReduceLROnPlateau, whose state depends on"
+            " metrics and is not changed: restore it from a checkpoint.",
             stacklevel=4,
         )
 
@@ -238,5 +241,5 @@ def _is_plateau(node: Any) -> bool:
 
 
 def _counts_metrics(node: Any) -> bool:
-    """Whether it is the state of `optax.contrib.reduce_on_plateau`, whose count is no step's."""
+    """Whether a node is the state of `optax.contrib.reduce_on_plateau`, which counts metrics."""
     return hasattr(node, "plateau_count")

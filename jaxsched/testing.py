@@ -1,4 +1,4 @@
-"""Parity with PyTorch as a test of your own: two assertions and the bounds they hold to.
+"""Assertions for your own tests: a schedule has PyTorch's rates, within the documented bounds.
 
     import jaxsched.testing, torch
 
@@ -7,7 +7,7 @@
             my_schedule, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 30), 100
         )
 
-A schedule can be held to live PyTorch, or to a recorded run where PyTorch is not installed.
+A schedule is compared with live PyTorch, or with a trace where PyTorch is not installed.
 """
 
 import dataclasses
@@ -35,29 +35,30 @@ def assert_matches_torch(
     *,
     lr: float | None = None,
 ) -> None:
-    """Steps live PyTorch, and fails where `schedule` has another rate or momentum.
+    """Steps a live PyTorch scheduler; fails if a rate or momentum of `schedule` differs.
 
     Args:
       schedule: a schedule, any function of the count that takes arrays (an Optax schedule), a
         ParamGroups for several parameter groups, or a ReduceLROnPlateau.
-      build: takes an optimizer and returns the PyTorch scheduler. The optimizer is
-        `torch.optim.SGD` with a parameter group for each of the schedule's, and a momentum of
-        0.9. A scheduler on an optimizer of its own is fine too.
+      build: a function that takes an optimizer and returns the PyTorch scheduler. The optimizer is
+        `torch.optim.SGD` with a momentum of 0.9 and a parameter group for each group of the
+        schedule. The scheduler may also be built on another optimizer.
       num_steps: the number of counts to compare, a positive int: 0, ..., `num_steps` - 1.
-      metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
-      lr: the optimizer's rate, by default the `lr` of the schedule; give it where the schedule
-        has none, as an Optax schedule, or 1.0 is taken.
+      metrics: for ReduceLROnPlateau, the `num_steps` - 1 arguments of its `step`.
+      lr: the optimizer's rate, by default the `lr` of the schedule, or 1.0 if the schedule has no
+        `lr` (an Optax schedule, for example).
 
-    The momentum is compared too where `schedule` has one, as CyclicLR and OneCycleLR have, and
-    chains and sequences of them.
+    The momentum is compared too if `schedule` has one: CyclicLR, OneCycleLR, and chains and
+    sequences of them.
 
     Raises:
-      AssertionError: where they differ by more than the bounds (0.501 ULP in float32, a relative
-        1e-12 in float64 under `jax_enable_x64`, each plus 1e-15 of the peak rate). It shows the
-        first step that differs, both values, how far apart they are, and the worst step.
+      AssertionError: if they differ by more than the bounds (0.501 ULP in float32, 1e-12 relative
+        in float64 under `jax_enable_x64`, each plus 1e-15 of the peak rate). The message shows
+        the first step that differs, both values, the error, and the worst step.
       ImportError: without PyTorch.
-      TypeError: where `build` returns no PyTorch scheduler, or `schedule` no rates.
-      ValueError: for a `num_steps` or `metrics` of the wrong size.
+      TypeError: if `build` does not return a PyTorch scheduler, or `schedule` does not return
+        rates.
+      ValueError: if `num_steps` is not positive, or `metrics` has the wrong length.
 
     >>> import jaxsched, torch  # doctest: +SKIP
     >>> assert_matches_torch(  # doctest: +SKIP
@@ -81,7 +82,7 @@ def assert_matches_torch(
     moved = np.ptp(np.asarray(trace.momentum), axis=0).any()
     if moved and any(hasattr(m, "cycle_momentum") or hasattr(m, "schedulers") for m in without):
         raise AssertionError(
-            f"{schedule!r} cycles no momentum, and PyTorch's {trace.call} moves it."
+            f"{schedule!r} does not cycle the momentum, but PyTorch's {trace.call} does."
         )
     if without:
         trace = dataclasses.replace(trace, momentum=None)
@@ -89,14 +90,14 @@ def assert_matches_torch(
 
 
 def assert_matches_trace(schedule: Any, trace: Trace) -> None:
-    """Fails where `schedule` has another rate or momentum than a recorded run.
+    """Fails if a rate or momentum of `schedule` differs from a trace.
 
     Args:
       schedule: as for `assert_matches_torch`.
-      trace: what PyTorch did, from `jaxsched.record` or `jaxsched.Trace.load`.
+      trace: the recorded run of PyTorch, from `jaxsched.record` or `jaxsched.Trace.load`.
 
     Raises:
-      AssertionError: as `assert_matches_torch` does.
+      AssertionError: as `assert_matches_torch`.
 
     >>> import jaxsched
     >>> trace = jaxsched.Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",

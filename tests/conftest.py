@@ -1,13 +1,22 @@
 """JAX at its strictest: no implicit promotion of dtypes or ranks. And PyTorch in one thread."""
 
 import os
+import tempfile
 
 import jax
 
-collect_ignore = ["helpers/oracle.py", "helpers/own_schedulers.py"]  # They need PyTorch.
+NEED_TORCH = ("oracle", "own_schedulers", "torch_suite")
+collect_ignore = [f"helpers/{name}.py" for name in NEED_TORCH]
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Different schedules often lower to the same program, and compiling is most of what tests cost. A
+# folder for each process: JAX does not write the files of a shared one atomically.
+programs = tempfile.TemporaryDirectory(prefix="jaxsched-programs-", ignore_cleanup_errors=True)
+jax.config.update("jax_compilation_cache_dir", programs.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 # PyTorch's threads wait for each other by spinning: where cores are shared, trainings of small
 # arrays have taken 80 times as long. The recordings were made in one thread too.

@@ -1,4 +1,4 @@
-"""One-cycle training in PyTorch, the momentum cycling along. In JAX: ../one_cycle.py
+"""One-cycle training in PyTorch, with cycled momentum. In JAX: ../one_cycle.py
 
 python examples/pytorch/one_cycle.py     # writes one_cycle.npz
 """

@@ -1,8 +1,8 @@
-"""Writes down what a PyTorch training run started from, did and ended with.
+"""Saves the initial state, the losses and rates, and the final state of a PyTorch training.
 
-Each script beside this one is a plain PyTorch loop. It hands `record` a function that trains one
-variant in one dtype and returns a dict; the arrays go to NAME.npz in the working directory. Those
-in ../runs are what the JAX version of the loop reads, without PyTorch.
+Each script in this folder is a plain PyTorch loop. It passes `record` a function that trains one
+variant in one dtype and returns a dict; the arrays are saved to NAME.npz in the working directory.
+The JAX scripts read the files in ../runs, without PyTorch.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
-"""Warm-up plus plateau, which PyTorch's schedulers cannot do together: done by hand.
+"""Warm-up plus plateau, by hand, as PyTorch's schedulers cannot be combined for it.
 
-PyTorch's own ReduceLROnPlateau and LinearLR run on optimizers of their own, and the product of what
-they say is written into the one that trains. In JAX it is one schedule: ../warmup_plateau.py
+ReduceLROnPlateau and LinearLR run on separate optimizers, and the product of their rates is written
+into the optimizer that trains. In JAX it is one schedule: ../warmup_plateau.py
 
 python examples/pytorch/warmup_plateau.py     # writes warmup_plateau.npz
 """

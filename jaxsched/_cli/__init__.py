@@ -1,8 +1,9 @@
 """The `jaxsched` command: sub-commands and exit codes.
 
-Exit status 0: done (and all traces match); 1: some differ; 2: it cannot be done, with one message
-on stderr; 130: interrupted; 141: nobody reads the output any more. A command is a module with
-`add`, its arguments, and `run`, which imports what it needs: `--help` waits for nothing else.
+Exit status 0: success (for `check` and `report`: all traces match); 1: some traces differ; 2: an
+error, with one message on stderr; 130: interrupted; 141: the reader closed the pipe. Each command
+is a module with `add`, which declares its arguments, and `run`. Slow imports are inside `run`, so
+that `--help` is fast.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from . import check, listing, plot, record, report, show
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
-    if sys.stdout is None:  # closed by the caller: `>&-`
+    if sys.stdout is None:  # closed by the shell: `>&-`
         sys.stdout = io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without UTF-8
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
-    except (ValueError, ImportError, RuntimeError) as error:  # of JAX: no such device
+    except (ValueError, ImportError, RuntimeError) as error:  # RuntimeError: JAX has no such device
         return _fail(" ".join(str(error).split()))
 
 
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _flushed(run: Callable[[], int]) -> int:
-    """What `run` returns (or its exit, after --help), once all output has arrived."""
+    """Calls `run` and flushes stdout, so that a closed pipe raises here, not at Python's exit."""
     try:
         status = run()
         sys.stdout.flush()
@@ -77,6 +78,6 @@ def _fail(message: str) -> int:
 
 
 def _discard_output() -> None:
-    """What could not be written must not fail once more when Python exits."""
+    """Redirects stdout to the null device, so that Python does not fail again when it exits."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What several commands take: schedules, numbers of steps, metrics; and how help is laid out."""
+"""Arguments that several commands share: schedules, numbers of steps, metrics."""
 
 import argparse
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 MOST_STEPS = 10_000_000
 
 SCHEDULE_HELP = (
-    "the Python call that builds a schedule, as `jaxsched list` shows them; functions are"
-    " expressions of `step`: 'LambdaLR(0.1, 0.95 ** step)'"
+    "the Python call that builds a schedule (`jaxsched list` shows all of them); write functions"
+    " as expressions of `step`: 'LambdaLR(0.1, 0.95 ** step)'"
 )
 
 
@@ -43,14 +43,15 @@ def add_steps(parser: argparse.ArgumentParser, default: int | None) -> None:
     parser.add_argument(
         "--steps",
         metavar="N",
-        type=whole(1),
+        type=integer(1),
         required=default is None,
-        help="the number of steps" + (f" (default: {default}, or to the end)" if default else ""),
+        help="the number of steps"
+        + (f" (default: {default}, or fewer if the schedule ends before)" if default else ""),
     )
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """An argument that is an int from `least` up."""
+def integer(least: int) -> Callable[[str], int]:
+    """The type of an argument that is an integer from `least` up."""
 
     def number(text: str) -> int:
         try:
@@ -59,7 +60,7 @@ def whole(least: int) -> Callable[[str], int]:
             value = -1
         if not least <= value <= MOST_STEPS:
             raise argparse.ArgumentTypeError(
-                f"must be a whole number from {least} to {MOST_STEPS:,}, got {text!r}"
+                f"must be an integer from {least} to {MOST_STEPS:,}, got {text!r}"
             )
         return value
 

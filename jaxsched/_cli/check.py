@@ -1,4 +1,4 @@
-"""`jaxsched check`: recorded PyTorch traces against jaxsched, on this machine."""
+"""`jaxsched check`: compares recorded PyTorch traces with jaxsched, on this machine."""
 
 import contextlib
 import sys
@@ -18,7 +18,7 @@ from .._traces.compare import Comparison, compare, relative_text
 from .._traces.trace import Trace, load_traces, shipped
 from .arguments import command
 
-# What a file can be at fault for; every other RuntimeError is of the machine.
+# Errors that a damaged file can cause; any other RuntimeError comes from the device.
 _FAULTS: tuple[type[Exception], ...] = (
     TypeError, ValueError, ArithmeticError, LookupError, AttributeError,
     NotImplementedError, RecursionError,
@@ -40,7 +40,9 @@ def add(commands) -> None:
 
 
 def add_files(parser) -> None:
-    parser.add_argument("files", nargs="*", metavar="FILE", help="your own traces (default: ours)")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="trace files (default: the shipped ones)"
+    )
 
 
 def run(options: Any) -> int:
@@ -61,12 +63,12 @@ def evaluate(files: list[str]) -> list[Result]:
     """Compares the traces of `files`, or those that ship with jaxsched, in both float types.
 
     Returns:
-      For each trace its file or scheduler, itself, the schedule that it names, and how far that
-      is from it in float32 and in float64.
+      For each trace: its file or scheduler, the trace, its schedule, and the comparison of both
+      in float32 and in float64.
 
     Raises:
       OSError: where a file cannot be read.
-      ValueError: where it holds no trace, or one that names no schedule.
+      ValueError: where a file holds no trace, or a trace without its schedule.
     """
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -82,7 +84,7 @@ def evaluate(files: list[str]) -> list[Result]:
         SpinnerColumn(), *Progress.get_default_columns(), TextColumn("{task.fields[name]}"),
         console=console, transient=True, disable=not sys.stderr.isatty(),
     )  # fmt: skip
-    with progress, ThreadPoolExecutor(2) as pool:  # One thread traces while the other compiles.
+    with progress, ThreadPoolExecutor(2) as pool:  # One thread traces, the other compiles.
         task = progress.add_task("checking", total=len(work), name="")
         try:
             pairs = pool.map(_compare_both, work)
@@ -96,7 +98,7 @@ def evaluate(files: list[str]) -> list[Result]:
 
 def _built(name: str, trace: Trace) -> Any:
     if trace.schedule is None:
-        return trace.build()  # says so
+        return trace.build()  # raises
     from .values import check_steps
 
     with _about(name, trace):
@@ -108,11 +110,11 @@ def _built(name: str, trace: Trace) -> Any:
 
 
 def _check_tables(config: Any) -> None:
-    """Refuses tables that would take minutes to fill, before they are."""
+    """Raises a ValueError for a table that would take minutes to compute."""
     if isinstance(config, dict):
         steps = config.get("total_steps")
         if type(steps) is int and steps > MOST_TABULATED and config.get("class") != "OneCycleLR":
-            raise ValueError(f"total_steps={steps}: at most {MOST_TABULATED:,} are tabulated here")
+            raise ValueError(f"total_steps must be at most {MOST_TABULATED:,} here, got {steps}")
     for item in items_of(config):
         _check_tables(item)
 
@@ -128,7 +130,7 @@ def _compare_both(item: tuple[str, Trace, Any]) -> tuple[Comparison, Comparison]
 
 @contextlib.contextmanager
 def _about(name: str, trace: Trace) -> Iterator[None]:
-    """What a schedule in a file raises is a fault of the file."""
+    """Turns an error of a schedule in a file into a ValueError that names the file."""
     try:
         yield
     except _FAULTS as error:
@@ -140,7 +142,7 @@ def all_match(results: list[Result]) -> bool:
 
 
 def verdict(results: list[Result]) -> str:
-    """What was compared, with what outcome, on what: one line."""
+    """One line: what was compared, the outcome, the device and the versions."""
     from .output import plural
 
     wrong = sum(not comparison.ok for *_, pair in results for comparison in pair)
@@ -161,10 +163,11 @@ def _print_table(console: Any, results: list[Result]) -> None:
     from rich.text import Text
 
     closed = any(trace.closed_form is not None for _, trace, *_ in results)
+    drift = "\nafter T_max: compared with PyTorch's closed form, as its recursion drifts"
     table = Table(
-        caption="worst errors in units in the last place (ULP), and relative, both beyond 1e-15\n"
-        "of the peak rate; bounds: 0.501 ULP in float32, 1e-12 relative in float64"
-        + ("\npast T_max: from PyTorch's closed form, as its recursion drifts" if closed else "")
+        caption="largest errors: ULP (units in the last place), relative; both without 1e-15 of the"
+        " peak rate\nbounds: 0.501 ULP in float32, 1e-12 relative in float64"
+        + (drift if closed else "")
     )
     table.add_column("scheduler", no_wrap=True)
     for heading in ("configs", "steps", "float32 ULP", "float64 relative"):

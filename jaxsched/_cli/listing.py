@@ -1,4 +1,4 @@
-"""`jaxsched list`: the schedulers, beside PyTorch's."""
+"""`jaxsched list`: the calls of all schedulers, in PyTorch and in jaxsched."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ def add(commands) -> None:
         commands,
         "list",
         run,
-        help="list the schedulers, with their arguments here and in PyTorch",
-        description="Lists the schedulers: how each is built in PyTorch, and how here.",
+        help="list the schedulers, with their arguments in PyTorch and in jaxsched",
+        description="Lists the constructor call of each scheduler in PyTorch and in jaxsched.",
         examples=["jaxsched list"],
     )
 
@@ -25,9 +25,9 @@ def run(options: Any) -> int:
 
     table = Table(
         show_lines=True,
-        caption="Where PyTorch takes the optimizer, jaxsched takes the learning rate (four have"
-        " rates of their own, and take none)."
-        " In brackets: what PyTorch does not have.",
+        caption="Where PyTorch takes the optimizer, jaxsched takes the learning rate (except the"
+        " four schedulers without `lr`)."
+        " In brackets: arguments that PyTorch does not have.",
     )
     table.add_column("PyTorch", ratio=1, overflow="fold")
     table.add_column("jaxsched", ratio=1, overflow="fold")
@@ -37,10 +37,11 @@ def run(options: Any) -> int:
     console = Console()
     console.print(table)
     console.print(
-        "Further: ParamGroups(schedules), a schedule for each parameter group;"
+        "Also: ParamGroups(schedules), a schedule for each parameter group;"
         " per_epoch(schedule, steps_per_epoch), stepped once an epoch;"
         " per_update(schedule, steps_per_update), stepped several times an update;"
-        " delay(schedule, num_steps) and skip(schedule, num_steps).",
+        " delay(schedule, num_steps), started later;"
+        " skip(schedule, num_steps), started in the middle.",
         highlight=False,
     )
     return 0

@@ -1,4 +1,4 @@
-"""What is printed: tables, counted words, and what to do where an extra is not installed."""
+"""Printing, plurals, and the import of optional dependencies."""
 
 import importlib
 from typing import Any
@@ -7,7 +7,7 @@ import rich.console
 
 
 class Console(rich.console.Console):
-    """Rich's console, but its caller hears of a reader that has gone."""
+    """Rich's console, but a closed pipe raises BrokenPipeError."""
 
     def __init__(self, stderr: bool = False):
         super().__init__(stderr=stderr, soft_wrap=True)
@@ -21,7 +21,7 @@ def plural(number: int, word: str) -> str:
 
 
 def optional(module: str, extra: str) -> Any:
-    """A module that only an extra of jaxsched installs."""
+    """Imports a module that an extra of jaxsched installs; the error names the extra."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

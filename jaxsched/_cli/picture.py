@@ -1,4 +1,4 @@
-"""Lines to a picture, drawn by matplotlib."""
+"""Draws curves with matplotlib."""
 
 import io
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-# Of Okabe and Ito, which the colour-blind tell apart too.
+# The palette of Okabe and Ito, for colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 INK, QUIET = "#333333", "#8a8a8a"
@@ -56,7 +56,7 @@ def picture(lines: Sequence[Any], log: bool, form: str) -> bytes:
 
 
 def _drawable(rates: np.ndarray, log: bool) -> np.ndarray:
-    """The rates that have a place on the axis, and gaps for the others."""
+    """The rates, with NaN (a gap) for those that the axis cannot show."""
     return np.where(np.isfinite(rates) & ((rates > 0) | (not log)), rates, np.nan)
 
 
@@ -65,7 +65,7 @@ def _look(index: int, points: int) -> dict[str, Any]:
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": STYLES[index // len(COLOURS) % len(STYLES)],
         "linewidth": 1.8,
-        "marker": "o" if points <= 40 else None,  # few enough to see each step
+        "marker": "o" if points <= 40 else None,  # few enough to mark each step
         "markersize": 3.5,
         "solid_capstyle": "round",
         "clip_on": False,  # a rate of 0 lies on the axis
@@ -91,7 +91,7 @@ def _dress(panels: Any, log: bool, lines: Sequence[Any]) -> None:
 
 
 def _name(figure: Figure, panel: Any, lines: Sequence[Any]) -> None:
-    """A title for one curve; for several a legend above, out of the curves' way."""
+    """Adds a title for one curve, or a legend above the panel for several."""
     if len(lines) == 1:
         panel.set_title(
             lines[0].label, loc="left", fontsize=10, family="monospace", parse_math=False

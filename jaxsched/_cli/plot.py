@@ -1,4 +1,4 @@
-"""`jaxsched plot`: curves of schedules, in a picture or in the terminal."""
+"""`jaxsched plot`: draws schedules into a picture or in the terminal."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Line:
-    """A curve with its name; `momentum` is None where it has none."""
+    """A curve and its label; `momentum` is None for a schedule without one."""
 
     label: str
     counts: Any
@@ -25,10 +25,10 @@ def add(commands) -> None:
         commands,
         "plot",
         run,
-        help="draw the curves of schedules, in a picture or in the terminal",
-        description="Draws the rates of one or several schedules, and below them the momenta where"
-        " they move.\nThe curve of a OneCycleLR ends where the schedule does."
-        "\nIt needs the extra: pip install 'jaxsched[plot]'.",
+        help="draw schedules into a picture or in the terminal",
+        description="Draws the rates of one or several schedules, and below them the momenta that"
+        " are cycled.\nThe curve of a OneCycleLR ends at its last step."
+        "\nThis needs an extra: pip install 'jaxsched[plot]'.",
         examples=[
             "jaxsched plot 'CyclicLR(0.01, 0.1, step_size_up=20)'",
             "jaxsched plot 'OneCycleLR(0.1, 100)' 'CosineAnnealingLR(0.1, 100)' -o curves.png",
@@ -38,9 +38,12 @@ def add(commands) -> None:
     add_schedule(parser, nargs="+")
     add_steps(parser, DEFAULT_STEPS)
     parser.add_argument(
-        "-o", "--output", metavar="PICTURE", help="a .png, .svg or .pdf (default: the terminal)"
+        "-o",
+        "--output",
+        metavar="PICTURE",
+        help="a .png, .svg or .pdf file (default: draw in the terminal)",
     )
-    parser.add_argument("--log", action="store_true", help="a logarithmic axis for the rates")
+    parser.add_argument("--log", action="store_true", help="draw the rates on a logarithmic axis")
     add_metrics(parser)
 
 
@@ -55,7 +58,7 @@ def run(options: Any) -> int:
         draw(_lines(options), options.log)
         return 0
     if suffix not in SUFFIXES:
-        raise ValueError(f"a picture is {', '.join(SUFFIXES)}, by its name: got {options.output!r}")
+        raise ValueError(f"--output must end in {', '.join(SUFFIXES)}, got {options.output!r}")
     optional("matplotlib", "plot")
     from .._text.files import check_writable, write
     from .picture import picture
@@ -67,7 +70,7 @@ def run(options: Any) -> int:
 
 
 def _lines(options: Any) -> list[Line]:
-    """A line for each schedule, and of several parameter groups for each group."""
+    """A line for each schedule and each of its parameter groups."""
     import numpy as np
 
     from .._text.parse import parse
@@ -77,7 +80,7 @@ def _lines(options: Any) -> list[Line]:
     steps = options.steps or DEFAULT_STEPS
     schedules = [(text, parse(text)) for text in options.schedule]
     if options.metrics and not any(has_plateau(schedule) for _, schedule in schedules):
-        raise ValueError("--metrics is for ReduceLROnPlateau, and there is none")
+        raise ValueError("--metrics needs a ReduceLROnPlateau, but no schedule here is one")
     lines = []
     for text, schedule in schedules:
         counts = np.arange(min(steps, last_count(schedule) + 1))

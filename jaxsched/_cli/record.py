@@ -1,4 +1,4 @@
-"""`jaxsched record`: a schedule run by real PyTorch, written down as a trace."""
+"""`jaxsched record`: runs a schedule in PyTorch and saves its rates as a trace."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def add(commands) -> None:
         run,
         help="run a schedule in PyTorch and write its rates to a trace file",
         description="Builds PyTorch's scheduler of the same name and arguments, steps it, and"
-        " writes down every rate.\n`jaxsched check` compares the file with jaxsched, anywhere.",
+        " saves every rate.\n`jaxsched check` compares the file with jaxsched, without PyTorch.",
         examples=[
             "jaxsched record 'CosineAnnealingLR(0.1, T_max=50)' --steps 100 -o my_run.jsonl",
             "jaxsched record 'OneCycleLR(0.1, 60)' --steps 60 --optimizer Adam -o cycle.jsonl",
@@ -26,11 +26,15 @@ def add(commands) -> None:
         "--optimizer",
         choices=("SGD", "Adam", "AdamW"),
         default="SGD",
-        help="whose rate it is (default SGD)",
+        help="the optimizer that the scheduler is built on (default: SGD)",
     )
     add_metrics(parser)
     parser.add_argument(
-        "-o", "--output", metavar="TRACE", required=True, help="the file to write, as my_run.jsonl"
+        "-o",
+        "--output",
+        metavar="TRACE",
+        required=True,
+        help="the file to write, for example my_run.jsonl",
     )
 
 
@@ -46,7 +50,7 @@ def run(options: Any) -> int:
     for part in [part for group in groups_of(schedule) for part in _all_in(group)]:
         if isinstance(part, Mapped):
             own = part._call_name()
-            raise ValueError(f"{own} is jaxsched's own: record the schedule inside")
+            raise ValueError(f"PyTorch has no {own}: record the schedule inside it")
     metrics = metrics_of(schedule, options.metrics, options.steps - 1)
     check_writable(options.output)
     trace = _record(within(schedule, options.steps), options.steps, metrics, options.optimizer)
@@ -56,7 +60,7 @@ def run(options: Any) -> int:
 
 
 def _all_in(schedule: Any) -> Iterator[Any]:
-    """The schedule and all that it is made of."""
+    """The schedule and, recursively, its parts."""
     yield schedule
     for part in getattr(schedule, "schedulers", ()):
         yield from _all_in(part)
@@ -73,11 +77,11 @@ def _record(schedule: Any, steps: int, metrics: Any, optimizer: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trace = make(Case(schedule, steps, metrics, optimizer))
-    except Exception as error:  # PyTorch's own, for arguments that only jaxsched takes
+    except Exception as error:  # raised by PyTorch for arguments that only jaxsched accepts
         raise ValueError(f"PyTorch cannot run it: {type(error).__name__}: {error}") from error
     if not np.isfinite(trace.lr).all():
         raise ValueError(
-            f"PyTorch's rate is not finite at step {np.argmin(np.isfinite(trace.lr))}: nothing to"
-            " compare with"
+            f"PyTorch's rate is not finite at step {np.argmin(np.isfinite(trace.lr))}:"
+            " such a trace cannot be compared"
         )
     return trace

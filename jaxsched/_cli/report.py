@@ -1,4 +1,4 @@
-"""`jaxsched report`: what `check` finds, as a page with every curve."""
+"""`jaxsched report`: writes the results of `check` as an HTML page with every curve."""
 
 from typing import Any
 
@@ -11,14 +11,18 @@ def add(commands) -> None:
         commands,
         "report",
         run,
-        help="write a page that shows every trace beside jaxsched's rates",
+        help="write an HTML page that shows every trace and jaxsched's rates",
         description="Evaluates traces as `jaxsched check` does, with the same exit status, and"
         " writes an HTML page\nwith every curve and its errors.",
         examples=["jaxsched report my_run.jsonl -o parity.html"],
     )
     add_files(parser)
     parser.add_argument(
-        "-o", "--output", metavar="PAGE", required=True, help="the file to write, as parity.html"
+        "-o",
+        "--output",
+        metavar="PAGE",
+        required=True,
+        help="the file to write, for example parity.html",
     )
 
 

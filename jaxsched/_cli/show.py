@@ -1,11 +1,11 @@
-"""`jaxsched show`: a schedule's numbers, as a table, as CSV or as JSON."""
+"""`jaxsched show`: prints the rates of a schedule, as a table, CSV or JSON."""
 
 import json
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from .arguments import add_metrics, add_schedule, add_steps, command, whole
+from .arguments import add_metrics, add_schedule, add_steps, command, integer
 
 DEFAULT_STEPS = 20
 
@@ -16,8 +16,8 @@ def add(commands) -> None:
         "show",
         run,
         help="print the rates (and momenta) of a schedule",
-        description="Prints the rate, and the momentum where one moves, at each step. The numbers"
-        " are the shortest\ndecimals that give the same float32 back (float64 with --x64).",
+        description="Prints the rate at each step, and the momentum if the schedule cycles it. The"
+        " numbers are\nthe shortest decimals that give the same float32 back (float64 with --x64).",
         examples=[
             "jaxsched show 'OneCycleLR(0.1, total_steps=100)' --steps 100",
             "jaxsched show 'LambdaLR(0.1, 0.95 ** step)' --steps 1000 --every 100 --csv",
@@ -27,10 +27,14 @@ def add(commands) -> None:
     add_schedule(parser)
     add_steps(parser, DEFAULT_STEPS)
     parser.add_argument(
-        "--start", metavar="N", type=whole(0), default=0, help="the first step (default: 0)"
+        "--start", metavar="N", type=integer(0), default=0, help="the first step (default: 0)"
     )
     parser.add_argument(
-        "--every", metavar="K", type=whole(1), default=1, help="print every K-th step (default: 1)"
+        "--every",
+        metavar="K",
+        type=integer(1),
+        default=1,
+        help="print every K-th step (default: 1)",
     )
     add_metrics(parser)
     parser.add_argument("--x64", action="store_true", help="compute and print float64")
@@ -67,7 +71,7 @@ def run(options: Any) -> int:
 
 
 def _decimals(values: Any) -> list[str] | None:
-    """The shortest decimals that give the numbers back."""
+    """The shortest decimals that give the same numbers back."""
     return None if values is None else [str(value) for value in values]
 
 
@@ -77,13 +81,13 @@ def _write(lines: Iterator[str]) -> None:
 
 
 def _rows(counts: list[int], columns: dict[str, list]) -> Iterator[tuple[int, list[list[str]]]]:
-    """Each step, and for each column the groups' texts, empty where a group has none."""
+    """Each step, with one text per column and group; empty for a group without a momentum."""
     for index, count in enumerate(counts):
         yield count, [[group[index] if group else "" for group in c] for c in columns.values()]
 
 
 def _headings(columns: dict[str, list]) -> list[str]:
-    """Of several groups, each has its column: lr_0, lr_1, ..."""
+    """The column titles; several groups have a column each: lr_0, lr_1, ..."""
     return ["step"] + [
         name if len(groups) == 1 else f"{name}_{index}"
         for name, groups in columns.items()
@@ -98,7 +102,7 @@ def _csv(counts: list[int], columns: dict[str, list]) -> Iterator[str]:
 
 
 def _json(counts: list[int], columns: dict[str, list]) -> Iterator[str]:
-    """A list with one step a line; of several groups, `lr` is a list."""
+    """A JSON list with one step per line; for several groups, `lr` is a list."""
     before = "[\n"
     for count, cells in _rows(counts, columns):
         row: dict[str, Any] = {"step": count}
@@ -111,7 +115,7 @@ def _json(counts: list[int], columns: dict[str, list]) -> Iterator[str]:
 
 
 def _json_number(text: str) -> float | None:
-    """JSON has no NaN and no infinity: null, as for a group without momentum."""
+    """The number; None (null) for NaN and infinities, which JSON lacks, and for no momentum."""
     return None if text in ("", "nan", "inf", "-inf") else float(text)
 
 

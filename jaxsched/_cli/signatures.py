@@ -1,4 +1,4 @@
-"""The constructors of a scheduler, here and in PyTorch.
+"""The constructor calls of a scheduler, in jaxsched and in PyTorch.
 
 PyTorch need not be installed: where it takes the optimizer, jaxsched takes the learning rate, and
 every other argument is the same.
@@ -7,7 +7,7 @@ every other argument is the same.
 import inspect
 from typing import Any
 
-# What jaxsched has no use for.
+# Arguments of PyTorch that jaxsched does not need.
 _MORE = {"ChainedScheduler": ["optimizer=None"], "SequentialLR": ["last_epoch=-1"]}
 _WITHOUT_OPTIMIZER = {"ChainedScheduler"}
 

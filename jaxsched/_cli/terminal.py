@@ -1,7 +1,7 @@
-"""Lines to characters, drawn by plotext.
+"""Draws curves in the terminal with plotext.
 
-plotext aborts on NaN and on ranges at the ends of float64, so it gets points between 0 and 1, and
-the ticks that belong to them.
+plotext aborts on NaN and on ranges near the ends of float64. So points and ticks are scaled to the
+interval from 0 to 1.
 """
 
 import shutil
@@ -16,13 +16,13 @@ from rich.text import Text
 from .._report.scale import Scale
 from .output import Console
 
-COLOURS = (4, 3, 2, 5, 6, 1)  # as terminals number them: blue, yellow, green, ...
+COLOURS = (4, 3, 2, 5, 6, 1)  # terminal colour numbers: blue, yellow, green, ...
 MOST_POINTS = 4000  # far more than a terminal has columns
 IN_ASCII = str.maketrans({"─": "-", "│": "|"} | dict.fromkeys("┌┐└┘├┤┬┴┼", "+"))
 
 
 def draw(lines: Sequence[Any], log: bool) -> None:
-    """Prints a panel of rates, one of momenta if any move, and which curve is whose."""
+    """Prints a panel of rates, a panel of momenta if any are cycled, and a legend."""
     console = Console()
     width, height = shutil.get_terminal_size((80, 24))
     moving = [(line.counts, line.momentum) for line in lines]
@@ -40,7 +40,7 @@ def draw(lines: Sequence[Any], log: bool) -> None:
 
 
 def _looks(number: int, console: Any) -> list[tuple[str, int | None]]:
-    """A marker and a colour for each curve; without colours, letters tell them apart."""
+    """A marker and a colour for each curve; without colours, the markers are letters."""
     coloured = console.is_terminal and not console.no_color
     if coloured and _is_unicode():
         return [("braille", COLOURS[index % len(COLOURS)]) for index in range(number)]
@@ -85,13 +85,13 @@ def _panel(title: str, curves: Sequence[Any], looks: Sequence[Any], size, log: b
 
 
 def _powers(values: np.ndarray) -> np.ndarray:
-    """Their powers of ten; NaN for what a log axis has no place for."""
+    """The logarithms to base 10; NaN for values that are not positive."""
     values = np.asarray(values, np.float64)
     return np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
 
 
 def _decades(scale: Scale) -> list[tuple[float, str]]:
-    """Powers of ten to write beside a log axis, or its two ends if it has less than two."""
+    """Ticks of a log axis: powers of ten, or both ends if there are fewer than two."""
     powers = [power for power, _ in scale.ticks(4, integer=True)]
     powers = powers if len(powers) > 1 else [scale.low, scale.high]
     return [(power, f"{10.0**power:.3g}") for power in powers]

@@ -1,4 +1,4 @@
-"""A schedule's rates and momenta at some steps, as the commands show them."""
+"""Rates and momenta of a schedule at given steps, for `show`, `plot` and `check`."""
 
 import dataclasses
 from typing import Any
@@ -21,7 +21,7 @@ from .._traces.trace import Trace
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Values:
-    """The rates of one parameter group, and its momenta if it has any."""
+    """The rates of one parameter group, and its momenta or None."""
 
     lr: np.ndarray
     momentum: np.ndarray | None
@@ -32,7 +32,7 @@ def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool)
 
     Raises:
       ValueError: for a plateau without metrics, metrics without a plateau, or a step at which
-        the schedule (or the metric) has no value.
+        the schedule or the metric raises.
     """
     stream = metrics_of(schedule, metrics, int(counts[-1]))
     groups = groups_of(within(schedule, int(counts[-1]) + 1))
@@ -41,13 +41,13 @@ def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool)
 
 
 def last_count(schedule: Any) -> float:
-    """The last step that a schedule has."""
+    """The last step of a schedule; infinity if it has none."""
     end = earliest([g._end() for g in groups_of(schedule) if isinstance(g, Schedule)])
     return np.inf if end is None else end.last
 
 
 def within(schedule: Any, steps: int) -> Any:
-    """The schedule with its functions tabulated for these steps, called as PyTorch calls them."""
+    """The schedule with Python functions tabulated for `steps` steps, as PyTorch calls them."""
     if isinstance(schedule, ParamGroups):
         return ParamGroups([within(group, steps) for group in schedule])
     if isinstance(schedule, Mapped):
@@ -65,12 +65,12 @@ def within(schedule: Any, steps: int) -> Any:
 
 
 def check_steps(schedule: Any, steps: int) -> None:
-    """Refuses so many steps of a schedule that takes them one by one."""
+    """Raises a ValueError for too many steps of a schedule that has no closed form."""
     long = steps > MOST_TABULATED and isinstance(schedule, Schedule)
     if long and by_steps in schedule._plan()[0]:
         raise ValueError(
-            f"`{type(schedule).__name__}` has no closed form here, and is stepped from 0:"
-            f" {MOST_TABULATED:,} steps at most"
+            f"this `{type(schedule).__name__}` has no closed form and is stepped from 0:"
+            f" use at most {MOST_TABULATED:,} steps, got {steps:,}"
         )
 
 
@@ -80,7 +80,7 @@ def _values(schedule: Any, counts: np.ndarray, metrics: Expression | None) -> Va
     try:
         lr = rates_of(schedule, run)
         return Values(lr, None if momentum is None else at_counts(momentum, counts))
-    except (ArithmeticError, TypeError) as error:  # of a function of the step
+    except (ArithmeticError, TypeError) as error:  # raised by a function of the step
         raise ValueError(f"`{type(schedule).__name__}` has no rate: {error}") from error
 
 
@@ -89,7 +89,7 @@ def has_plateau(schedule: Any) -> bool:
 
 
 def metrics_of(schedule: Any, text: str | None, steps: int) -> Expression | None:
-    """The metrics of a plateau, sound for all steps; a ValueError where they are missing."""
+    """The metrics of a plateau, evaluated once at each step to find errors early."""
     plateau = has_plateau(schedule)
     if plateau and text is None:
         raise ValueError(
@@ -99,7 +99,7 @@ def metrics_of(schedule: Any, text: str | None, steps: int) -> Expression | None
     if text is None:
         return None
     if not plateau:
-        raise ValueError("--metrics is for ReduceLROnPlateau, which this is not")
+        raise ValueError("--metrics needs a ReduceLROnPlateau, but this schedule is none")
     metrics = Expression(text)
     for step in range(steps):
         try:

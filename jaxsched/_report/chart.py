@@ -1,9 +1,10 @@
-"""The curves of a trace as charts: paths in a square, and ticks at percentages of its sides.
+"""Charts of a trace: SVG paths in a square, and ticks at percentages of its sides.
 
     counts and rates --> Scale --> fractions of the chart --> paths, ticks and marks
 
-The page stretches the square to the width it has; strokes and text keep their size. Long curves
-are thinned to the extremes of runs of neighbouring steps, so that no peak and no error is lost.
+The page stretches the square to its width; strokes and text keep their size. Of a long curve, only
+the smallest and the largest value of each run of neighbouring steps are drawn, so that every peak
+and the largest errors stay visible.
 """
 
 import dataclasses
@@ -16,17 +17,17 @@ from .._traces.compare import MOST_ULP, Comparison, Curve
 from .._traces.trace import Trace
 from .scale import Scale
 
-SIDE = 1000  # of the square
-RUNS = 150  # of neighbouring steps that a long curve is thinned to, smallest and largest value each
-MARGIN = 0.05  # of the height, above and below the rates
+SIDE = 1000  # length of a side of the square
+RUNS = 150  # a long curve is thinned to the smallest and largest value of so many runs
+MARGIN = 0.05  # above and below the rates, as a fraction of the height
 
-Ticks = list[tuple[str, str]]  # where, and the label there
-Path = tuple[str, str]  # what it shows, and SVG's `d`
+Ticks = list[tuple[str, str]]  # position and label
+Path = tuple[str, str]  # CSS class and SVG's `d`
 
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """One chart: `marks` are the worst steps, `bound` is the height of the bound."""
+    """One chart: `marks` are circled steps, `bound` is the height of the line at the bound."""
 
     kind: str
     title: str
@@ -39,13 +40,13 @@ class Panel:
 
 
 def panels(curves: list[Curve], trace: Trace, comparisons: Sequence[Comparison]) -> list[Panel]:
-    """A chart of each of the float32 `curves`, and one of their errors."""
+    """A chart for each of the float32 `curves`, and one for their errors."""
     values = [_value_panel(curve, trace, comparisons) for curve in curves]
     return [*values, _error_panel(curves, trace, comparisons[0])]
 
 
 def is_sparse(trace: Trace) -> bool:
-    """Whether steps between the recorded ones were left out."""
+    """Whether only some of the steps were recorded."""
     return bool(trace.counts.dtype.kind == "i" and np.ptp(trace.counts) >= len(trace.counts))
 
 
@@ -54,7 +55,7 @@ def count_text(count: float) -> str:
 
 
 def _value_panel(curve: Curve, trace: Trace, comparisons: Sequence[Comparison]) -> Panel:
-    """PyTorch's points, our curve over them, and the steps that differ."""
+    """PyTorch's points, jaxsched's curve on top, and the steps that differ."""
     across = Scale.of(trace.counts)
     up = Scale.of(np.stack([curve.torch, curve.ours]), zero=True)
     wrong = [c for c in comparisons if not c.ok and c.what == curve.what]
@@ -81,7 +82,7 @@ def _value_paths(curve: Curve, x: np.ndarray, up: "Scale", sparse: bool) -> list
     for torch, our, error, ok in zip(*(c.reshape(steps, -1).T for c in columns), strict=True):
         drawn, bad = np.union1d(_extremes(torch), _extremes(our)), _worst_of_runs(error, ok)
         theirs.append(_dots(x[drawn], _height(up(torch[drawn]))))
-        # What lies between steps that are far apart is not known, so nothing is drawn there.
+        # The rates between steps that are far apart are unknown, so no line joins them.
         ours.append((_dots if sparse else _line)(x[drawn], _height(up(our[drawn]))))
         wrong.append(_dots(x[bad], _height(up(_shown(our, torch)[bad]))))
     layers = {"torch": theirs, "ours": ours, "wrong": wrong}
@@ -89,7 +90,7 @@ def _value_paths(curve: Curve, x: np.ndarray, up: "Scale", sparse: bool) -> list
 
 
 def _shown(ours, torch):
-    """Where a differing step is marked: at our value, or at PyTorch's where ours is not finite."""
+    """The value at which to mark a step: ours, or PyTorch's where ours is not finite."""
     return np.where(np.isfinite(ours), ours, torch)
 
 
@@ -119,7 +120,7 @@ def _error_panel(curves: list[Curve], trace: Trace, comparison: Comparison) -> P
 
 
 def _error_scale(errors: np.ndarray):
-    """The height of an error, and its ticks: linear, or logarithmic if the bound is left behind."""
+    """The height of an error, and its ticks: linear, or logarithmic for errors above 1 ULP."""
     if errors.max() <= 1:
         top = max(0.6, errors.max())
         return (lambda error: np.asarray(error) / top), [(0.0, "0"), (0.25, "0.25"), (0.5, "0.5")]
@@ -151,7 +152,7 @@ def _agreement(curve: Curve) -> str:
     return f"ours differs at {wrong:,} points" if wrong else "ours through every point"
 
 
-# --- thinning: indices of the steps to draw ---
+# --- thinning: the indices of the steps to draw ---
 
 
 def _peaks(values: np.ndarray) -> np.ndarray:
@@ -168,7 +169,7 @@ def _extremes(values: np.ndarray) -> np.ndarray:
 
 
 def _worst_of_runs(errors: np.ndarray, without: np.ndarray) -> np.ndarray:
-    """The steps with the largest error in each run, of those that are not `without`."""
+    """The step with the largest error in each run, excluding the steps in `without`."""
     ranked = np.where(np.isnan(errors), np.inf, errors)
     peaks = _peaks(np.where(without, -1.0, ranked))
     return peaks[~without[peaks]]
@@ -195,7 +196,7 @@ def _step_text(step: float) -> str:
 
 
 def _height(fraction):
-    """From above, as SVG counts."""
+    """Flipped, as the y axis of SVG points down."""
     return 1 - MARGIN - (1 - 2 * MARGIN) * np.asarray(fraction)
 
 
@@ -211,7 +212,7 @@ def _places(x: np.ndarray, y: np.ndarray) -> list[tuple[int, int] | None]:
 
 
 def _dots(x: np.ndarray, y: np.ndarray) -> str:
-    """Strokes of hardly any length, which their caps make dots of the stroke's width."""
+    """Dots: strokes of almost no length with round caps."""
     return "".join(f"M{place[0]} {place[1]}h.1" for place in _places(x, y) if place)
 
 
@@ -220,7 +221,7 @@ def _stems(x: np.ndarray, y: np.ndarray) -> str:
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> str:
-    """Through all places; where one is missing the pen is lifted."""
+    """A line through all places, with gaps where one is missing."""
     path, pen = [], "M{} {}h.1"
     for place in _places(x, y):
         path.append(pen.format(*place) if place else "")

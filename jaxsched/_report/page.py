@@ -1,9 +1,9 @@
-"""A comparison with PyTorch as one HTML page: what `jaxsched report` writes.
+"""The HTML page that `jaxsched report` writes: the comparison of traces with jaxsched.
 
-Each configuration becomes a card: its charts, its worst steps, its constructor calls. This file
-says what is on the page, `page.html` how it looks. The page needs nothing but itself. Traces
-are files from anywhere: Jinja2 escapes every text, and the page's own policy runs no script but
-those whose digests it names.
+Each configuration is a card with its charts, its worst steps and its constructor calls. This module
+computes the content, `page.html` is the template. The page loads no other file. Traces may come
+from anyone, so Jinja2 escapes every text, and the page's Content-Security-Policy allows only the
+two scripts whose digests it lists.
 """
 
 import base64
@@ -32,7 +32,7 @@ Pair = tuple[Comparison, Comparison]  # in float32, in float64
 
 
 def page(results: Iterable[tuple[str, Trace, Any, Pair]]) -> str:
-    """The page for `(name, trace, schedule, (in float32, in float64))`, grouped by name."""
+    """The HTML of `(name, trace, schedule, (float32, float64))` comparisons, grouped by name."""
     groups: dict[str, Group] = {}
     for name, trace, schedule, pair in results:
         anchor = f"s{len(groups) + 1}-{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')}"
@@ -62,17 +62,17 @@ def _template() -> jinja2.Template:
 
 
 def _sha256(text: str) -> str:
-    """As a Content-Security-Policy names a script."""
+    """The digest by which a Content-Security-Policy allows a script."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _breakable(call: str) -> markupsafe.Markup:
-    """Where a line may end; copied it is the same text."""
+    """Allows a line break after each parenthesis; copying gives the same text."""
     return markupsafe.escape(call).replace("(", markupsafe.Markup("(<wbr>"))
 
 
 def _error(comparison: Comparison) -> str:
-    """The worst one, in the unit of its bound."""
+    """The largest error, in the unit of its bound."""
     if math.isnan(comparison.worst):
         return "NaN"
     if comparison.dtype == "float32":
@@ -94,7 +94,7 @@ def _relative(error: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """A comparison's worst step: the digits that both values begin with, and those after."""
+    """The worst step of a comparison: the digits that both values share, and the rest of each."""
 
     comparison: Comparison
     step: str
@@ -128,7 +128,7 @@ class Card:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The configurations of one scheduler, of one file, or of the whole page."""
+    """The configurations of one scheduler, one file, or the whole page."""
 
     name: str
     anchor: str
@@ -144,7 +144,7 @@ class Group:
 
     @property
     def worst(self) -> list[float]:
-        """The largest errors, of float32 in ULP, of float64 relative; NaN is the worst of all."""
+        """The largest errors: float32 in ULP, float64 relative; NaN counts as the largest."""
         return [
             max((card.pair[index].worst for card in self.cards), key=_badness, default=0.0)
             for index in range(2)
@@ -183,12 +183,12 @@ def _card(group: Group, trace: Trace, schedule, pair: Pair) -> Card:
 def _our_call(schedule) -> str:
     try:
         return call_text(schedule)
-    except TypeError:  # There is a class or a function of the user's own in it.
+    except TypeError:  # It contains a user's class or function.
         return repr(schedule)
 
 
 def _facts(trace: Trace) -> list[str]:
-    """What there is to know of a trace, in a few words each."""
+    """Short facts about a trace, for the head of its card."""
     counts = trace.counts
     facts = [f"{len(counts):,} step{'s' if len(counts) > 1 else ''}"]
     if chart.is_sparse(trace):
@@ -196,7 +196,7 @@ def _facts(trace: Trace) -> list[str]:
     if trace.lr.ndim == 2:
         facts.append(f"{trace.lr.shape[1]} parameter groups")
     if trace.metrics is not None:
-        facts.append("fed with metrics")
+        facts.append("with metrics")
     return [*facts, trace.optimizer, f"PyTorch {trace.torch}"]
 
 

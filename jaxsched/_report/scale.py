@@ -1,4 +1,4 @@
-"""Numbers to places on an axis, and the round numbers to write beside it."""
+"""Axes: the position of a number, and ticks at round numbers."""
 
 import dataclasses
 import math
@@ -10,16 +10,16 @@ LARGEST = float(np.finfo(np.float64).max)
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """An interval of numbers, as fractions between 0 and 1."""
+    """Maps an interval of numbers to the interval from 0 to 1."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, values: np.ndarray, zero: bool = False) -> "Scale":
-        """From the smallest to the largest; from `zero`, where that is not far below.
+        """The interval of the finite values; with `zero`, it may be extended to 0.
 
-        What is as good as constant gets an interval around it: rounding is not to be seen here.
+        Nearly constant values get a wide interval around them, so that rounding is not visible.
         """
         finite = values[np.isfinite(values)].astype(np.float64)
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -31,7 +31,7 @@ class Scale:
 
     @property
     def half(self) -> float:
-        return self.high / 2 - self.low / 2  # The whole may overflow.
+        return self.high / 2 - self.low / 2  # high - low may overflow
 
     def __call__(self, values):
         if not self.half > 0:
@@ -39,7 +39,7 @@ class Scale:
         return (np.asarray(values, np.float64) / 2 - self.low / 2) / self.half
 
     def ticks(self, number: int, integer: bool = False) -> list[tuple[float, str]]:
-        """About `number` round numbers of the interval, and how to write them."""
+        """About `number` round numbers of the interval, with their labels."""
         if not self.half > 0:
             return [(self.low, f"{self.low:.6g}")]
         step = _round_up(self.half / (number / 2))
@@ -52,13 +52,13 @@ class Scale:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten."""
+    """The next larger number that is 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
     return next((f * power for f in (1, 2, 5) if f * power >= value * (1 - 1e-9)), 10 * power)
 
 
 def _labels(values: list[float]) -> list[str]:
-    """As short as they can be told apart."""
+    """The shortest labels that are all different."""
     for digits in range(3, 17):
         labels = [f"{value:.{digits}g}" for value in values]
         if len(set(labels)) == len(labels):

@@ -1,1 +1,1 @@
-"""Schedules as text: expressions, configs, calls, and their reader."""
+"""Schedules as text: expressions, configs, constructor calls, and the parser of calls."""

@@ -6,21 +6,23 @@ from typing import Any
 from .expression import OPERATORS
 from .source import Source
 
-_LIMIT = 2**63  # JAX's integers hold less
+_LIMIT = 2**63  # beyond JAX's int64
 
 
 def constant(source: Source, node: ast.expr) -> int | float:
-    """The number that a piece of the text stands for.
+    """The value of a numeric expression.
 
     Raises:
-      PointedError: for something else, or for a number that takes more than 64 bits.
+      PointedError: if it is not numeric, or if the number needs more than 64 bits.
     """
     try:
         value = _value(source, node)
     except ArithmeticError as error:
         raise source.error_at(node, f"`{source.quote(node)}` has no value: {error}") from None
     if isinstance(value, complex) or (isinstance(value, int) and abs(value) >= _LIMIT):
-        raise source.error_at(node, f"`{source.quote(node)}` is no real number of 64 bits")
+        raise source.error_at(
+            node, f"`{source.quote(node)}` must be a real number of at most 64 bits"
+        )
     return value
 
 
@@ -38,4 +40,4 @@ def _value(source: Source, node: ast.expr) -> Any:
             func=ast.Name(id="float"), args=[ast.Constant(value="inf" as text)], keywords=[]
         ):
             return float(text)
-    raise source.error_at(node, f"`{source.quote(node)}` is no number, nor arithmetic on numbers")
+    raise source.error_at(node, f"`{source.quote(node)}` must be a number or arithmetic on numbers")

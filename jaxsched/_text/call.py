@@ -1,4 +1,4 @@
-"""Schedule to text: the Python call that builds it, ready to copy."""
+"""Writes a schedule as the Python call that builds it."""
 
 import math
 from typing import Any
@@ -14,13 +14,13 @@ from .source import brief
 
 
 def call_text(schedule: Any) -> str:
-    """The Python call that builds a schedule, ready to copy; `parse` reads it back.
+    """The Python call that builds a schedule; `parse` reads it back.
 
     Args:
-      schedule: a schedule, ParamGroups or ReduceLROnPlateau whose numbers are known.
+      schedule: a schedule, ParamGroups or ReduceLROnPlateau with concrete numbers.
 
     Raises:
-      TypeError: for a Python function or a class of your own in it, or a traced value.
+      TypeError: if it contains a Python function, a class of your own, or a traced value.
 
     >>> import jaxsched
     >>> from jaxsched._text.parse import parse

@@ -1,4 +1,4 @@
-"""Schedules as JSON-ready dicts, and back."""
+"""Converts schedules to dicts that JSON can store, and back."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -19,14 +19,14 @@ def to_config(schedule: Value) -> dict[str, Any]:
     """The schedule as a dict of plain Python values, ready for JSON.
 
     Args:
-      schedule: any schedule, nested ones and ReduceLROnPlateau included, whose numbers are known.
+      schedule: any schedule with concrete numbers, nested ones and ReduceLROnPlateau included.
 
     Returns:
       `{"class": "StepLR", "lr": 0.1, ...}`, with a dict for each nested schedule. A class of
       your own is named with its module.
 
     Raises:
-      TypeError: for a Python function in it, or a traced value.
+      TypeError: if it contains a Python function or a traced value.
 
     >>> import jaxsched
     >>> config = to_config(jaxsched.StepLR(0.1, step_size=30))
@@ -46,10 +46,10 @@ def to_config(schedule: Value) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any]) -> Any:
-    """The schedule that `to_config` wrote down.
+    """The schedule that `to_config` converted.
 
     Args:
-      config: the dict, also after a round trip through JSON.
+      config: the dict of `to_config`; a round trip through JSON does not change it.
 
     Returns:
       An equal schedule.
@@ -74,7 +74,7 @@ def _check_depth(config: Any) -> None:
 
 
 def items_of(value: Any) -> Iterable[Any]:
-    """What a piece of a config holds."""
+    """The values of a dict or the items of a list; nothing for other values."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list | tuple) else ()

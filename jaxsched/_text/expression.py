@@ -1,4 +1,4 @@
-"""The functions of a step that can be written down, parsed and compared."""
+"""Functions of the step as text, which can be stored, parsed and compared."""
 
 import ast
 import functools
@@ -11,19 +11,19 @@ import jax.numpy as jnp
 
 from .source import Source
 
-MAX_BITS = 10_000  # of an integer: no rate needs more, and 9 ** 9 ** 9 would never end
+MAX_BITS = 10_000  # of an integer; without a limit, 9 ** 9 ** 9 would run forever
 
 
 class Expression:
     """A function of the step, written in a small arithmetic language: `0.95 ** step`.
 
-    It knows numbers, `step`, + - * / // % **, comparisons, `a if condition else b`, `min`, `max`,
-    `abs`, `exp`, `log`, `sqrt`, `cos`, `sin` and `pi`. It is parsed, never evaluated as Python;
-    works on Python numbers and on traced ones; and compares by its text, so that it can be
-    stored.
+    It may contain numbers, `step`, + - * / // % **, comparisons, `a if condition else b`, `min`,
+    `max`, `abs`, `exp`, `log`, `sqrt`, `cos`, `sin` and `pi`. The text is parsed, never evaluated
+    as Python. The function takes Python numbers and traced ones. Two expressions are equal if
+    their texts are.
 
     Raises:
-      ValueError: for anything else, with carets below the place.
+      ValueError: for anything else; the message marks the place with carets.
 
     >>> warmup = Expression("min(1, (step + 1) / 10)")
     >>> warmup(4), warmup(40)
@@ -35,7 +35,7 @@ class Expression:
         self.text = self._source.text
         if "#" in self.text:
             start = self.text.index("#")
-            raise self._source.error("an expression may not hold a comment", start)
+            raise self._source.error("an expression must not contain a comment", start)
         self.size = sum(isinstance(x, ast.expr) for x in ast.walk(self._source.tree))
         self._function = self._function_of(self._source.tree)
 
@@ -43,7 +43,7 @@ class Expression:
         return self._function(step)
 
     def _function_of(self, node: ast.AST) -> Callable[[Any], Any]:
-        """The function of the step that a piece of the expression is."""
+        """Compiles a node of the syntax tree to a function of the step."""
         match node:
             case ast.Constant(value=int() | float() as value):
                 return lambda step: value
@@ -64,13 +64,13 @@ class Expression:
                     return self._combine(_FUNCTIONS[name], *arguments)
         raise self._source.error_at(
             node,
-            f"an expression of the step may not hold `{self._source.quote(node)}`: it is made of"
+            f"an expression of the step must not contain `{self._source.quote(node)}`: use only"
             " numbers, `step`, `pi`, + - * / // % **, comparisons, `a if condition else b`,"
             f" {', '.join(_FUNCTIONS)}",
         )
 
     def _combine(self, function, *nodes: ast.AST) -> Callable[[Any], Any]:
-        if len(nodes) == 2:  # by far the most frequent, and called for every step of a table
+        if len(nodes) == 2:  # the most frequent case, called for every step of a table
             left, right = map(self._function_of, nodes)
             return lambda step: function(left(step), right(step))
         arguments = [self._function_of(node) for node in nodes]
@@ -93,25 +93,25 @@ class Expression:
 
 
 def power(base, exponent):
-    """`base ** exponent`, but an OverflowError for an integer of more than MAX_BITS bits."""
+    """`base ** exponent`; raises an OverflowError for an integer of more than MAX_BITS bits."""
     if _traced(base, exponent):
         return (1.0 * base) ** exponent  # JAX's integers overflow, and have no negative powers
-    whole = isinstance(base, int) and isinstance(exponent, int)
-    if whole and abs(base) > 1 and base.bit_length() * exponent > MAX_BITS:
+    integers = isinstance(base, int) and isinstance(exponent, int)
+    if integers and abs(base) > 1 and base.bit_length() * exponent > MAX_BITS:
         raise OverflowError("an integer power is too large")
     return base**exponent
 
 
 def product(left, right):
-    """`left * right`, likewise: powers multiplied many times over would take long too."""
-    whole = isinstance(left, int) and isinstance(right, int)
-    if whole and left.bit_length() + right.bit_length() > 2 * MAX_BITS:
+    """`left * right`; raises an OverflowError likewise, as products of powers may grow too."""
+    integers = isinstance(left, int) and isinstance(right, int)
+    if integers and left.bit_length() + right.bit_length() > 2 * MAX_BITS:
         raise OverflowError("an integer product is too large")
     return left * right
 
 
 def _as_number(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A comparison as 0 or 1: JAX's bools do not add up to 2, as Python's do."""
+    """A comparison with result 0 or 1: JAX's True + True is True, and not 2 as in Python."""
     return lambda left, right: 1 * compare(left, right)
 
 

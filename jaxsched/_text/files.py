@@ -1,4 +1,4 @@
-"""Files that are written whole, or not at all."""
+"""Atomic writing of files."""
 
 import contextlib
 import errno
@@ -6,14 +6,14 @@ import os
 
 
 def write(path: "str | os.PathLike[str]", content: str | bytes) -> None:
-    """Writes a file, beside its place first: an interrupted write leaves what was there.
+    """Writes a file atomically: an interrupted write leaves the old file.
 
     Args:
-      path: the file; a link is followed, a device is written to as it is.
-      content: all of it; text is written as UTF-8.
+      path: the file; a link is followed, a device is written to directly.
+      content: the whole content; text is written as UTF-8.
 
     Raises:
-      OSError: where it cannot be written; the error names `path`.
+      OSError: if the file cannot be written; the error names `path`.
     """
     path = os.fspath(path)
     data = content.encode() if isinstance(content, str) else content
@@ -27,7 +27,7 @@ def write(path: "str | os.PathLike[str]", content: str | bytes) -> None:
 
 
 def check_writable(path: str) -> None:
-    """Raises the OSError of `write` before the work whose result is to be written."""
+    """Raises the OSError that `write` would raise; called before long work."""
     try:
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

@@ -1,7 +1,7 @@
-"""Text to schedule and back: `OneCycleLR(0.1, total_steps=100)`, read and never evaluated.
+"""Parses the text of a schedule, `OneCycleLR(0.1, total_steps=100)`, without evaluating it.
 
-A schedule is written as the Python call that builds it. Its functions are expressions of `step`
-(see `Expression`): bare, as a string, or as a lambda.
+A schedule is written as the Python call that builds it. A function is an expression of `step` (see
+`Expression`), written bare, as a string, or as a lambda.
 """
 
 import ast
@@ -17,27 +17,27 @@ from .expression import Expression
 from .names import FUNCTIONS, NAMED
 from .source import PointedError, Source, brief
 
-MAX_CALLS = 48  # schedules in one text: to compile more takes longer than one waits
-MOST_TABULATED = 1_000_000  # steps, about a second of calls of a Python function
+MAX_CALLS = 48  # schedules in one text; more would take too long to compile
+MOST_TABULATED = 1_000_000  # steps; about a second of calls of a Python function
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
 
 
 def parse(text: str) -> Any:
-    """The schedule that a text writes down as a Python call; nothing in it is run.
+    """The schedule that a text describes as a Python call; the text is never evaluated.
 
     Args:
       text: a call of one of the schedulers, of `ParamGroups`, `per_epoch`, `per_update`, `delay` or
-        `skip`, `jaxsched.` before the name or not, or a product of such calls and numbers. Their
-        arguments are numbers and arithmetic on them, strings, True, False, None, lists and further
-        schedules; `lr_lambda` and `scale_fn` are arithmetic of `step`.
+        `skip`, with or without `jaxsched.` before the name, or a product of such calls and numbers.
+        The arguments are numbers and arithmetic on them, strings, True, False, None, lists and
+        schedules; `lr_lambda` and `scale_fn` are expressions of `step`.
 
     Returns:
-      The schedule, or ParamGroups. What its constructor only warns of is not said.
+      The schedule, or ParamGroups. Warnings of its constructor are suppressed.
 
     Raises:
-      ValueError: for anything else, the constructor's own errors among it, with the line of text
-        and carets below the place; also for more than 48 calls, 2,000 numbers and names or
-        100,000 characters, and for tables of more than 1,000,000 steps.
+      ValueError: for anything else, and for errors of the constructor. The message shows the line
+        of text with carets below the place. Limits: 48 calls, 2,000 numbers and names, 100,000
+        characters, tables of 1,000,000 steps.
 
     >>> parse("OneCycleLR(0.1, total_steps=30 * 390)")
     OneCycleLR(max_lr=0.1, total_steps=11700)
@@ -54,12 +54,12 @@ def parse(text: str) -> Any:
     """
     reader = _Reader(Source(text))
     reader.check_calls()
-    with without_warnings():  # of a missing `total_steps`
+    with without_warnings():  # about a missing `total_steps`
         return reader.schedule(reader.source.tree)
 
 
 class _Reader:
-    """What the nodes of a syntax tree stand for."""
+    """Converts the nodes of a syntax tree to schedules and their arguments."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -68,7 +68,7 @@ class _Reader:
         tree = self.source.tree
         calls = [x for x in ast.walk(tree) if isinstance(x, ast.Call) and self.is_schedule(x.func)]
         if len(calls) > MAX_CALLS:
-            reason = f"a text of {len(calls)} schedules: {MAX_CALLS} are read"
+            reason = f"the text has {len(calls)} schedules: at most {MAX_CALLS} are allowed"
             raise self.source.error_at(calls[MAX_CALLS], reason)
 
     @staticmethod
@@ -86,15 +86,15 @@ class _Reader:
         if isinstance(node, ast.Call):
             return self.call(node)
         raise self.source.error_at(
-            node, f"`{self.source.quote(node)}` is no call of a scheduler, as StepLR(0.1, 30) is"
+            node, f"`{self.source.quote(node)}` must be the call of a scheduler, as StepLR(0.1, 30)"
         )
 
     def product(self, node: ast.BinOp) -> Any:
-        """The product of two sides, of which one at least holds a schedule."""
+        """The product of two operands, at least one of which contains a schedule."""
         operation = {ast.Mult: operator.mul, ast.Div: operator.truediv}.get(type(node.op))
         if operation is None:
             raise self.source.error_at(
-                node, f"`{self.source.quote(node)}`: schedules go together with `*` and `/` alone"
+                node, f"`{self.source.quote(node)}`: schedules can be combined by `*` and `/` only"
             )
         left, right = map(self.value, (node.left, node.right))
         try:
@@ -124,8 +124,8 @@ class _Reader:
                 )
         raise self.source.error_at(
             node,
-            f"`{self.source.quote(node)}` is not allowed here: numbers and arithmetic on them,"
-            " strings, True, False, None, lists and schedulers are",
+            f"`{self.source.quote(node)}` is not allowed here: use numbers and arithmetic on them,"
+            " strings, True, False, None, lists or schedulers",
         )
 
     def call(self, node: ast.Call) -> Any:
@@ -137,12 +137,15 @@ class _Reader:
             key = names[index] if index < len(names) else ""
             places[key] = item
             if isinstance(item, ast.Name) and item.id in _OPTIMIZERS and "lr" not in names:
-                raise self.source.error_at(item, f"leave `{item.id}` out: {name} takes no rate")
+                raise self.source.error_at(
+                    item, f"remove `{item.id}`: {name} takes neither an optimizer nor a rate"
+                )
             positional.append(self.argument(key, item))
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise self.source.error_at(
-                    keyword, f"`{self.source.quote(keyword)}` is not allowed: name each argument"
+                    keyword,
+                    f"`{self.source.quote(keyword)}` is not allowed: name each argument",
                 )
             places[keyword.arg] = keyword
             value = self.argument(keyword.arg, keyword.value)
@@ -151,16 +154,16 @@ class _Reader:
             named[keyword.arg] = value
         try:
             return NAMED[name](*positional, **named)
-        except Exception as error:  # Whatever a constructor raises is about these arguments.
+        except Exception as error:  # The constructor refused these arguments.
             raise self.rejected(error, name, node, places) from None
 
     def check_table(self, node: ast.keyword, steps: Any) -> None:
         if isinstance(steps, int) and steps > MOST_TABULATED:
-            reason = f"a table of {steps} steps: {MOST_TABULATED:,} are tabulated here"
+            reason = f"total_steps must be at most {MOST_TABULATED:,} here, got {steps}"
             raise self.source.error_at(node, reason)
 
     def name(self, node: ast.expr) -> str:
-        """The scheduler that a call is of."""
+        """The name of the scheduler that is called."""
         name = self.source.cut(node)
         match node:
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="jaxsched" | "js"), attr=name):
@@ -168,7 +171,7 @@ class _Reader:
                     return name
         near = {known.lower(): known for known in NAMED}
         found = difflib.get_close_matches(name.rpartition(".")[2].lower(), near, n=1)
-        hint = f"did you mean {near[found[0]]}?" if found else f"known are {', '.join(NAMED)}"
+        hint = f"did you mean {near[found[0]]}?" if found else f"use one of {', '.join(NAMED)}"
         raise self.source.error_at(node, f"unknown scheduler `{brief(name)}`: {hint}")
 
     def argument(self, name: str, node: ast.expr) -> Any:
@@ -177,10 +180,10 @@ class _Reader:
         return self.function(node)
 
     def function(self, node: ast.expr) -> Any:
-        """The function of the step that a node is: bare, a string or a lambda."""
+        """The expression in a node, written bare, as a string or as a lambda."""
         match node:
             case ast.List(elts=items) | ast.Tuple(elts=items):
-                return [self.function(item) for item in items]  # for the constructor to refuse
+                return [self.function(item) for item in items]  # refused by the constructor
             case ast.Constant(value=str() as text):
                 return self.expression(text, node)
             case ast.Lambda():
@@ -193,13 +196,13 @@ class _Reader:
         except PointedError as error:
             start, end = self.source.span(node)
             written = self.source.text[start:end]
-            if text and written.count(text) == 1:  # else it was renamed, or is an escaped string
+            if text and written.count(text) == 1:  # not so in a lambda of another parameter name
                 start += written.index(text) + error.start
                 end = start + error.end - error.start
             raise self.source.error(error.reason, start, end) from None
 
     def body(self, node: ast.Lambda) -> str:
-        """The text of a lambda's body, its parameter called `step`."""
+        """The text of a lambda's body, with its parameter renamed to `step`."""
         match node.args:
             case ast.arguments(
                 posonlyargs=[], args=[ast.arg(arg=name)], vararg=None, kwonlyargs=[], kwarg=None,
@@ -207,7 +210,9 @@ class _Reader:
             ):  # fmt: skip
                 pass
             case _:
-                raise self.source.error_at(node, "a function must have one parameter, the step")
+                raise self.source.error_at(
+                    node, "a function must have exactly one parameter, the step"
+                )
         start, end = self.source.span(node)
         start += self.source.text[start:end].index(":") + 1
         text = self.source.text[start:end]
@@ -218,14 +223,16 @@ class _Reader:
                 text = f"{text[:first]}step{text[last:]}"
             elif other.id == "step":
                 raise self.source.error_at(
-                    other, f"`step` is unknown here: the parameter is `{name}`"
+                    other, f"`step` is unknown here: write `{name}`, the lambda's parameter"
                 )
         return text.strip()
 
     def rejected(self, error: Exception, name: str, node: ast.Call, places) -> PointedError:
-        """A constructor's error, pointed at the argument it names, or else at the call."""
+        """A constructor's error, with carets below the argument it names, or below the call."""
         message = " ".join(str(error).split())
         named = [key for key in places if re.search(rf"{name}\({key}=|argument '{key}'", message)]
-        if "()" in message:  # Python's own, of a missing or an unknown argument
-            message += f" (it has {', '.join(inspect.signature(NAMED[name]).parameters)})"
+        if "()" in message:  # Python's error for a missing or an unknown argument
+            message += (
+                f" (its arguments are {', '.join(inspect.signature(NAMED[name]).parameters)})"
+            )
         return self.source.error_at(places[named[0]] if named else node, message)

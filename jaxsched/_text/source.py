@@ -1,26 +1,26 @@
-"""A text that is read as one Python expression, never run, and the places in it."""
+"""A text parsed as one Python expression, and errors that point to places in it."""
 
 import ast
 import itertools
 import warnings
 
 MAX_LENGTH = 100_000
-MAX_TERMS = 2000  # numbers, names and the like: each costs a compiler its time
-MAX_DEPTH = 200  # far below Python's own limit, which the caller's stack shares
+MAX_TERMS = 2000  # numbers and names; more would take too long to compile
+MAX_DEPTH = 200  # well below Python's recursion limit, part of which the caller has used
 
 
 class PointedError(ValueError):
-    """A ValueError that shows its place: the line of text, and carets below it.
+    """A ValueError that shows the line of text with carets below the wrong part.
 
     Args:
       reason: what is wrong.
-      text: all of the text.
+      text: the whole text.
       start: the index of the first character that is wrong.
       end: the index after the last one.
     """
 
     def __init__(self, reason: str, text: str, start: int, end: int):
-        super().__init__(reason, text, start, end)  # all of them, so that it pickles
+        super().__init__(reason, text, start, end)  # all arguments, so that it can be pickled
         self.reason, self.text, self.start, self.end = reason, text, start, end
 
     def __str__(self) -> str:
@@ -34,7 +34,7 @@ class PointedError(ValueError):
 
 
 def _window(line: str, first: int, last: int, width: int = 88) -> tuple[str, int, int]:
-    """The part of a long line around its carets, and where they are in it."""
+    """The part of a long line around its carets, and their new positions."""
     if len(line) <= width:
         return line, first, last
     cut = max(0, min(first - width // 3, len(line) - width))
@@ -47,15 +47,17 @@ class Source:
     """The text, its syntax tree, and the errors that point into it.
 
     Raises:
-      PointedError: for a text that is no Python expression, too long or nested too deeply.
+      PointedError: if the text is not a Python expression, too long or nested too deeply.
     """
 
     def __init__(self, text: str):
         self.text = text.strip().replace("\r\n", "\n").replace("\r", "\n")
         if len(self.text) > MAX_LENGTH:
-            raise self.error(f"a text of {len(self.text)} characters: {MAX_LENGTH} are read")
+            raise self.error(
+                f"the text has {len(self.text)} characters: at most {MAX_LENGTH} are allowed"
+            )
         if not self.text:
-            raise self.error("an empty text")
+            raise self.error("the text is empty")
         self._lines = self.text.split("\n")
         lengths = [len(line) + 1 for line in self._lines]
         self._starts = list(itertools.accumulate(lengths, initial=0))
@@ -64,10 +66,10 @@ class Source:
     def _parse(self) -> ast.expr:
         for index, character in enumerate(self.text):
             if character == "\0" or "\ud800" <= character <= "\udfff":
-                raise self.error("no text: a character that is none", index, index + 1)
+                raise self.error("the text contains an invalid character", index, index + 1)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of odd escapes, which are refused anyway
+                warnings.simplefilter("ignore")  # about invalid escapes, which are refused anyway
                 tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             raise self._syntax_error(error) from None
@@ -84,7 +86,7 @@ class Source:
         end = start + 1
         if error.end_lineno == error.lineno and error.end_offset:
             end = max(end, start + error.end_offset - column)
-        return self.error(f"no Python expression: {error.msg}, column {column}", start, end)
+        return self.error(f"not a Python expression: {error.msg}, column {column}", start, end)
 
     def _check_depth(self, tree: ast.expr) -> None:
         level: list[ast.AST] = [tree]
@@ -97,23 +99,23 @@ class Source:
     def _check_terms(self, tree: ast.expr) -> None:
         terms = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.Name)]
         if len(terms) > MAX_TERMS:
-            reason = f"a text of {len(terms)} numbers and names: {MAX_TERMS} are read"
+            reason = f"the text has {len(terms)} numbers and names: at most {MAX_TERMS} are allowed"
             raise self.error_at(terms[MAX_TERMS], reason)
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        """Where a node begins and ends in the text."""
+        """The indices of a node's first character and of the one after its last."""
         if not isinstance(node, ast.expr | ast.keyword):
             return 0, len(self.text)
         end = self._index(node.end_lineno or 1, node.end_col_offset or 0)
         return self._index(node.lineno, node.col_offset), end
 
     def cut(self, node: ast.AST) -> str:
-        """The text of a node, as it was written."""
+        """The original text of a node."""
         start, end = self.span(node)
         return self.text[start:end]
 
     def quote(self, node: ast.AST) -> str:
-        """The same on one line, shortened, for a message."""
+        """The text of a node on one line, shortened, for a message."""
         return brief(self.cut(node))
 
     def error_at(self, node: ast.AST, reason: str) -> PointedError:
@@ -123,7 +125,7 @@ class Source:
         return PointedError(reason, self.text, start, len(self.text) if end is None else end)
 
     def _index(self, line: int, column: int) -> int:
-        """The index of a place that Python gives as a line, from 1, and a column in bytes."""
+        """The index of a line (from 1) and a column (in bytes), as `ast` reports places."""
         text = self._lines[line - 1]
         if not text.isascii():
             column = len(text.encode()[:column].decode(errors="ignore"))
@@ -131,6 +133,6 @@ class Source:
 
 
 def brief(text: str, width: int = 60) -> str:
-    """A text on one line, shortened, to be quoted in a message."""
+    """A text on one line, shortened, for a message."""
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 3]}..."

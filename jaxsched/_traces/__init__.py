@@ -1,1 +1,1 @@
-"""Recorded rates: files, recording, and comparison."""
+"""Traces of PyTorch schedulers: files, recording, and comparison."""

@@ -1,9 +1,9 @@
-"""The traces that ship with jaxsched: what is recorded, and how to record it again.
+"""The traces that ship with jaxsched: the configurations, and the command that records them.
 
-    python -m jaxsched._recordings    # with PyTorch 2.13.0; the same bytes every time
+    python -m jaxsched._traces.cases    # with PyTorch 2.13.0; writes the same bytes every time
 
-Each case is a schedule; PyTorch's scheduler of the same name and arguments is stepped, and its
-rates are written down next to the arguments, one file per scheduler in `traces/`.
+Each case is a schedule. PyTorch's scheduler of the same name and arguments is stepped, and its
+rates are saved with the arguments, one file per scheduler in `data/`.
 """
 
 import itertools
@@ -40,16 +40,16 @@ TORCH = "2.13.0"
 
 
 class Case(NamedTuple):
-    """One recording; all steps are kept, or only those at `counts`."""
+    """One trace to record; all steps are kept, or only those at `counts`."""
 
     schedule: Any
     num_steps: int
-    metrics: Any = None  # a list, an expression of the step, or "lr": the scheduler's own rate
+    metrics: Any = None  # a list, an expression of the step, or "lr" for the current rate
     optimizer: str = "SGD"
-    counts: Any = None  # broken ones are epochs to step to
+    counts: Any = None  # fractional ones are epochs, passed to `step`
 
 
-# The counts kept of a long run: the beginning, the end, and ever sparser in between.
+# The counts kept of a long run: beginning and end in full, and fewer and fewer in between.
 LONG = 100_000
 SPARSE = sorted(
     {*range(20), *np.geomspace(20, LONG - 1, 160).astype(int).tolist(), *range(LONG - 20, LONG)}
@@ -77,7 +77,7 @@ def cases() -> list[Case]:
 
 
 def _contract():
-    """The odd behaviours of PyTorch, each seen on 24 steps at a rate of 0.1."""
+    """PyTorch's special cases, each recorded for 24 steps at a rate of 0.1."""
     lr = 0.1
     exponential, inverse = ExponentialLR(lr, 0.9), LambdaLR(lr, fn("1 / (1 + step)"))
     warm = [ConstantLR(lr, 0.5, 2), ExponentialLR(lr, 0.8)]
@@ -133,7 +133,7 @@ def _contract():
 
 
 def _tutorials() -> list[Case]:
-    """The configurations of published tutorials."""
+    """Configurations from published tutorials."""
     lr = 0.1
     hundred = [
         StepLR(lr, 30, 0.1),
@@ -179,7 +179,7 @@ def _tutorials() -> list[Case]:
 
 
 def losses(seed: int, number: int, *, nan: float = 0.0, step: float = 0.0) -> list[float]:
-    """A noisy falling loss, float32 as training gives it; `step` rounds it to make ties."""
+    """A noisy falling loss in float32, as in training; `step` rounds it so that ties occur."""
     generator = random.Random(seed)
     values = []
     for i in range(number):
@@ -190,7 +190,7 @@ def losses(seed: int, number: int, *, nan: float = 0.0, step: float = 0.0) -> li
 
 
 def _corners():
-    """First and last legal values, one-step phases, rates that reach zero, resumed runs, groups."""
+    """Limits of the arguments, one-step phases, rates that reach 0, resumed runs, groups."""
     lr = 0.05
     schedules = [
         *[StepLR(lr, n, g) for n, g in [(1, 0.5), (1, 0.0), (7, 1.0), (3, 1.5), (4, -0.5), (-3, 0.5),
@@ -281,7 +281,7 @@ def _corners():
 
 
 def _compositions(lr: float) -> list:
-    """Chains and sequences of every kind, deeper than anyone should go."""
+    """Chains and sequences of every kind, also deeply nested."""
     e, linear, cosine = (
         ExponentialLR(lr, 0.95),
         LinearLR(lr, 0.1, 1.0, 8),
@@ -364,7 +364,7 @@ def _plateaus():
 
 
 def _two_clocks() -> list[Case]:
-    """Chains whose parts a loop steps at counts of their own."""
+    """Chains whose parts a loop steps at different counts."""
     lr, steps = 0.1, 48
     warm, decay = LinearLR(lr, 0.1, total_iters=6), ExponentialLR(lr, 0.9)
     cosine, floored = CosineAnnealingLR(lr, 4), CosineAnnealingLR(lr, 4, 0.02)
@@ -459,7 +459,7 @@ def make(case: Case) -> Trace:
 
 
 def _file(schedule: Any) -> str:
-    """The file of a schedule's trace: that of its scheduler."""
+    """The name of the file for a schedule's trace."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
     mapped = any(isinstance(part, Mapped) for part in getattr(member, "schedulers", ()))
     return "TwoClocks" if mapped else type(member).__name__

@@ -1,4 +1,4 @@
-"""A schedule against a trace, in ULP: the one place that says what is exact."""
+"""Compares a schedule with a trace; defines the error bounds of an exact schedule."""
 
 import dataclasses
 from typing import Any
@@ -11,9 +11,9 @@ from .._combine.param_groups import ParamGroups, groups_of
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .trace import Trace
 
-MOST_ULP = 0.501  # of float32; half a unit is a float64 rate rounded once
+MOST_ULP = 0.501  # in float32; rounding a float64 rate once has an error of up to 0.5
 MOST_RELATIVE = 1e-12  # in float64
-MOST_OF_PEAK = 1e-15  # PyTorch's own rounding, where a rate decays to 0
+MOST_OF_PEAK = 1e-15  # for PyTorch's own rounding, where a rate decays to 0
 
 
 def ulp(rates: Any, dtype: Any = np.float32) -> np.ndarray:
@@ -35,7 +35,7 @@ def ulp(rates: Any, dtype: Any = np.float32) -> np.ndarray:
 
 
 def bound(rates: Any, dtype: Any = np.float32) -> np.ndarray:
-    """How far a schedule may be from PyTorch's float64 `rates`, to count as exact.
+    """The largest error, compared with PyTorch's float64 `rates`, of an exact schedule.
 
         float32:  0.501 ULP(rate) + 1e-15 * peak
         float64:  1e-12 * |rate|  + 1e-15 * peak
@@ -66,13 +66,13 @@ def _peak(rates: Any) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How far a schedule is from a trace, in the float type JAX had; `print` it.
+    """The errors of a schedule against a trace, in JAX's current float type; `print` shows them.
 
-    `worst_ulp` is the largest error in units in the last place of that type, and `worst_relative`
-    the largest relative one, each after the 1e-15 of the peak rate that PyTorch's own rounding is
-    granted. `ok` says whether all lie within the bound: 0.501 ULP in float32, a relative 1e-12 in
-    float64. `worst_count` is where the error that is bounded is largest, and `ours` and `torch`
-    are the two values there.
+    `worst_ulp` is the largest error in units in the last place of that type, `worst_relative` the
+    largest relative error; 1e-15 of the peak rate is subtracted from each error first, for
+    PyTorch's own rounding. `ok` says whether all errors are within the bound: 0.501 ULP in float32,
+    1e-12 relative in float64. `worst_count` is the count of the largest error in the unit of the
+    bound; `ours` and `torch` are the two values there.
     """
 
     dtype: str
@@ -100,7 +100,7 @@ class Comparison:
 
 
 def error_text(dtype: str, error: float) -> str:
-    """An error in the unit of its bound, named: thousands of float64 ULP may be within it."""
+    """An error in the unit of its bound; in float64 that is relative, not ULP."""
     return f"{error:.3g} ULP" if dtype == "float32" else f"{relative_text(error)} relative"
 
 
@@ -114,14 +114,15 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
     Args:
       schedule: a schedule, a ParamGroups for a trace of several groups, a ReduceLROnPlateau for
         a trace with metrics.
-      trace: what PyTorch did.
+      trace: the recorded run of PyTorch.
 
     Returns:
       A `Comparison`, in float32, or in float64 under `jax_enable_x64`.
 
     Raises:
-      ValueError: where the number of groups differs, or only the trace has metrics or momenta.
-      TypeError: for a `schedule` that gives no rates, or a `trace` that is none.
+      ValueError: if the number of groups differs, if only the trace has momenta, or if only the
+        schedule needs metrics.
+      TypeError: if `schedule` does not return rates, or `trace` is not a `Trace`.
 
     >>> import jaxsched
     >>> trace = Trace("2.13.0", "ExponentialLR(optimizer, gamma=0.5)", "SGD",
@@ -136,16 +137,16 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Curve:
-    """A recorded quantity and ours, at each step of a trace (and in each parameter group).
+    """A recorded quantity and jaxsched's, at each step of a trace (and in each parameter group).
 
     Args:
       what: "lr" or "momentum".
-      ours: in the float type JAX had, of shape `(steps,)` or `(steps, groups)`.
-      torch: float64, likewise.
-      ulp: how far apart they are in units in the last place, as `Comparison` measures it; NaN
-        where ours is.
-      relative: likewise relative to PyTorch's.
-      ok: whether that is within the bound.
+      ours: jaxsched's values in JAX's current float type, of shape `(steps,)` or
+        `(steps, groups)`.
+      torch: PyTorch's values in float64, of the same shape.
+      ulp: the errors in units in the last place, as in `Comparison`; NaN where `ours` is NaN.
+      relative: the errors relative to PyTorch's values.
+      ok: whether each error is within the bound.
     """
 
     what: str
@@ -157,14 +158,16 @@ class Curve:
 
     @property
     def error(self) -> np.ndarray:
-        """How far apart they are in the unit of the bound, as `Comparison.worst`."""
+        """The errors in the unit of the bound, as `Comparison.worst`."""
         return self.ulp if self.ours.dtype == np.float32 else self.relative
 
 
 def curves(schedule: Any, trace: Trace) -> list[Curve]:
-    """Our rates beside those of the trace, and the momenta where they move; as `compare`."""
+    """Rates of schedule and trace, and momenta if the trace has them; see `compare`."""
     if not isinstance(trace, Trace):
-        raise TypeError(f"`compare(trace=...)` must be a Trace, got {trace!r}: see `Trace.load`.")
+        raise TypeError(
+            f"`compare(trace=...)` must be a Trace, got {trace!r}: see `Trace.load(path)`."
+        )
     if not callable(schedule) and not isinstance(schedule, ParamGroups | ReduceLROnPlateau):
         raise TypeError(f"`compare(schedule=...)` must be a schedule, got {schedule!r}.")
     found = [_measure("lr", _rates(schedule, trace), trace.reference)]
@@ -179,7 +182,7 @@ def _rates(schedule, trace: Trace) -> np.ndarray:
         return rates_of(groups[0], trace)
     if trace.lr.ndim == 1 or trace.lr.shape[1] != len(groups):
         raise ValueError(
-            f"`compare(schedule=...)` must have as many groups as the trace,"
+            f"`compare(schedule=...)` must have as many parameter groups as the trace,"
             f" got {len(groups)} for rates of shape {trace.lr.shape}."
         )
     return np.stack([rates_of(group, trace) for group in groups], axis=-1)
@@ -189,14 +192,14 @@ def _momenta(schedule, trace: Trace) -> np.ndarray:
     momenta = [momentum_of(group) for group in groups_of(schedule)]
     if any(momentum is None for momentum in momenta):
         raise ValueError(
-            f"`compare(schedule=...)` must have a momentum, as the trace has, got {schedule!r}."
+            f"`compare(schedule=...)` must have a momentum, as the trace has one, got {schedule!r}."
         )
     columns = [at_counts(momentum, trace.counts) for momentum in momenta]
     return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
 
 
 def momentum_of(schedule: Any) -> Any:
-    """The momentum's own schedule, or None where there is none or it is not cycled."""
+    """The schedule of the momentum, or None if the momentum is not cycled."""
     try:
         return schedule.momentum
     except (AttributeError, ValueError):
@@ -204,12 +207,12 @@ def momentum_of(schedule: Any) -> Any:
 
 
 def rates_of(schedule, trace: Trace) -> np.ndarray:
-    """The rates of one parameter group at the counts of a trace, fed with its metrics."""
+    """The rates of one parameter group at the counts of a trace, given its metrics."""
     if not isinstance(schedule, ReduceLROnPlateau):
         return at_counts(schedule, trace.counts)
     if trace.metrics is None:
         raise ValueError(
-            "`compare(trace=...)` must hold metrics for a ReduceLROnPlateau, got none."
+            "`compare(trace=...)` must have metrics for a ReduceLROnPlateau, got a trace without."
         )
     states = [schedule.init()]
     metrics = trace.stream()
@@ -221,7 +224,7 @@ def rates_of(schedule, trace: Trace) -> np.ndarray:
 
         _, rest = jax.lax.scan(step, states[0], jnp.asarray(metrics, states[0].best.dtype))
         states = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), states[0], rest)
-    else:  # One step at a time is faster than to compile a loop for each trace.
+    else:  # Single steps are faster than compiling a loop for each trace.
         for metric in metrics:
             states.append(schedule.update(states[-1], value=metric))
         states = jax.tree.map(lambda *x: np.stack(x), *states)
@@ -229,13 +232,13 @@ def rates_of(schedule, trace: Trace) -> np.ndarray:
 
 
 def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
-    """The rates at `counts`, padded to few different shapes so that few programs are compiled."""
+    """The rates at `counts`, which are padded so that few shapes are compiled."""
     size = max(256, 1 << (len(counts) - 1).bit_length())
     padded = np.pad(counts, (0, size - len(counts)), mode="edge")
     rates = np.asarray(schedule(padded))
     if rates.shape not in ((), padded.shape) or not jnp.issubdtype(rates.dtype, jnp.number):
         raise TypeError(
-            "`compare(schedule=...)` must give a rate for each count of an array, got"
+            "`compare(schedule=...)` must return a rate for each count of an array, got"
             f" {rates.dtype} of shape {rates.shape} for {padded.shape} from {schedule!r}."
         )
     if rates.dtype not in (np.float32, np.float64):
@@ -248,7 +251,7 @@ def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
     error = np.maximum(np.abs(ours.astype(np.float64) - torch) - granted, 0.0)
     with np.errstate(divide="ignore", over="ignore"):
         ulps = error / ulp(torch, ours.dtype)
-        relative = error / np.where(error == 0.0, 1.0, np.abs(torch))  # 0 / 0 is no error
+        relative = error / np.where(error == 0.0, 1.0, np.abs(torch))  # so that 0 / 0 gives 0
     return Curve(what, ours, torch, ulps, relative, error <= _own_bound(torch, ours.dtype))
 
 

@@ -1,6 +1,6 @@
-"""Live PyTorch schedulers to traces.
+"""Records live PyTorch schedulers as traces.
 
-PyTorch is imported inside these functions only: checking a trace never needs it.
+Only these functions import PyTorch; checking a trace does not need it.
 """
 
 import warnings
@@ -22,22 +22,22 @@ from .trace import Trace
 
 
 def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = None) -> Trace:
-    """Steps a live PyTorch scheduler and writes down what it does.
+    """Steps a live PyTorch scheduler and records its rates.
 
     Args:
       scheduler: any PyTorch scheduler; it is stepped `num_steps` - 1 times (its optimizer is
-        not). Count 0 of the trace is the rate it shows now.
+        not). Count 0 of the trace is its current rate.
       num_steps: the number of rates to record, from 1 up.
-      metrics: for ReduceLROnPlateau, the `num_steps` - 1 metrics to step it with.
+      metrics: for ReduceLROnPlateau, the `num_steps` - 1 arguments of its `step`.
 
     Returns:
-      A `Trace`: rates, momenta if they move, PyTorch's version, and the schedule that is
-      meant, as far as it is freshly built and no Python function is in it.
+      A `Trace`: rates, momenta if the scheduler cycles them, PyTorch's version, and the converted
+      schedule, if the scheduler is freshly built and contains no Python function.
 
     Raises:
       ImportError: without PyTorch.
-      TypeError: for something that is no PyTorch scheduler.
-      ValueError: for a `num_steps` or `metrics` of the wrong size.
+      TypeError: if `scheduler` is not a PyTorch scheduler.
+      ValueError: if `num_steps` is not positive, or `metrics` has the wrong length.
     """
     num_steps = as_count(num_steps)
     check_arguments("record", scheduler, num_steps, metrics)
@@ -48,7 +48,7 @@ def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = Non
 def check_arguments(
     name: str, scheduler: Any, num_steps: Any, metrics: Sequence[float] | None
 ) -> None:
-    """Raises where `step_through` cannot do what function `name` was asked to."""
+    """Raises an error for wrong arguments of `step_through`, as arguments of function `name`."""
     torch = the_torch(name)
     if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
         raise TypeError(f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.")
@@ -61,23 +61,23 @@ def check_arguments(
 
 
 def _schedule(scheduler, num_steps: int) -> Any:
-    """The schedule of a freshly built scheduler, or None where it cannot be told."""
+    """The schedule of a freshly built scheduler, or None if the conversion fails."""
     groups = scheduler.optimizer.param_groups
     try:
         held = look(scheduler)
         if steps_done(held):
             return None
-        with without_warnings():  # A trace is short, whatever it costs to step.
+        with without_warnings():  # about slow compositions: a trace is short
             try:
                 return read(held, groups, None)
             except TypeError:  # a function that JAX cannot trace
                 return read(held, groups, num_steps)
-    except Exception:  # A trace is worth having without it.
+    except Exception:  # A trace without its schedule is still useful.
         return None
 
 
 def call_of(scheduler) -> str:
-    """PyTorch's constructor call, as far as it can be read back."""
+    """PyTorch's constructor call, or `Class(...)` if its arguments cannot be recovered."""
     try:
         with without_warnings():
             return torch_call(as_read(look(scheduler), scheduler.optimizer.param_groups))
@@ -88,9 +88,9 @@ def call_of(scheduler) -> str:
 def step_through(
     scheduler, num_steps: int, metrics=None, counts=None, *, schedule=None, momentum=None
 ) -> Trace:
-    """Steps a scheduler that `schedule` describes, and keeps all counts or those at `counts`.
+    """Steps a scheduler, converted to `schedule`, and keeps all counts or only `counts`.
 
-    The momentum is kept if `momentum` says so, by default if `schedule` cycles it.
+    The momentum is kept if `momentum` is True; by default, if `schedule` cycles it.
     """
     import torch
 
@@ -105,7 +105,7 @@ def step_through(
     if isinstance(metrics, Expression):
         stream = (np.float32(metrics(step)) for step in range(num_steps - 1))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+        warnings.simplefilter("ignore")  # PyTorch expects steps of the optimizer.
         for count in path:
             if count:
                 fed += [] if metrics is None else [float(next(stream))]
@@ -131,7 +131,7 @@ def step_through(
 
 
 def cycles_momentum(schedule) -> bool:
-    """Whether a schedule (of the first group) has a momentum of its own."""
+    """Whether a schedule (of the first group) cycles the momentum."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
     return momentum_of(member) is not None
 
@@ -144,7 +144,7 @@ def _config(schedule) -> dict[str, Any] | None:
 
 
 def _closed_form(scheduler) -> Any:
-    """The closed form of the CosineAnnealingLR in charge, once it is past T_max."""
+    """The closed form of the active CosineAnnealingLR after T_max; None otherwise."""
     from torch.optim import lr_scheduler
 
     if isinstance(scheduler, lr_scheduler.SequentialLR):

@@ -1,7 +1,7 @@
-"""Traces: recorded PyTorch rates, in memory and on disk.
+"""Traces: recorded PyTorch rates, in memory and in files.
 
 A trace file holds JSON lines, one trace each. Rates are written as the shortest decimals that
-give the same float64 back, so that they are exact and a person can read them.
+give the same float64 back: exact, and readable.
 """
 
 import dataclasses
@@ -21,8 +21,8 @@ from .._text.files import write
 from .._text.source import brief
 
 FORMAT = 1
-MOST_WORK = 20_000_000  # operations of a metric over all steps: some seconds
-MOST_COUNT = 2**53  # whole numbers up to it are exact in float64
+MOST_WORK = 20_000_000  # operations to compute the metrics of all steps: some seconds
+MOST_COUNT = 2**53  # integers up to it are exact in float64
 
 
 SHIPPED = Path(__file__).parent / "data"
@@ -30,21 +30,21 @@ SHIPPED = Path(__file__).parent / "data"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trace:
-    """What a PyTorch scheduler did, step by step.
+    """The rates of a PyTorch scheduler, step by step.
 
     Args:
       torch: the PyTorch version that was recorded.
-      call: the PyTorch constructor call, for people.
+      call: the PyTorch constructor call, for display.
       optimizer: the optimizer's class name.
-      counts: int64 of shape `(steps,)`, how often `step()` had been called; or float64, the
-        fractional epochs that CosineAnnealingWarmRestarts was stepped to.
+      counts: int64 of shape `(steps,)`, the numbers of calls of `step()`; or float64, the
+        fractional epochs passed to CosineAnnealingWarmRestarts.
       lr: float64 of shape `(steps,)`, or `(steps, groups)` for several parameter groups.
-      momentum: likewise the momentum (Adam's beta1), or None if it does not move.
-      closed_form: likewise the closed form of a CosineAnnealingLR, NaN where there is none;
-        past T_max it is the reference, as PyTorch's own recursion drifts there.
-      metrics: what ReduceLROnPlateau was fed up to the last count, float64 of shape
+      momentum: of the same shape, the momentum (Adam's beta1); None if it is not cycled.
+      closed_form: of the same shape, the closed form of a CosineAnnealingLR, or NaN; after T_max
+        it is the reference, as PyTorch's recursion drifts there.
+      metrics: the metrics passed to ReduceLROnPlateau up to the last count, float64 of shape
         `(counts[-1],)` or (for a long run) an expression of the step, rounded to float32; or None.
-      schedule: the jaxsched schedule's config, or None if it cannot be written down.
+      schedule: the config of the jaxsched schedule, or None if it has none.
     """
 
     torch: str
@@ -64,30 +64,30 @@ class Trace:
 
     @property
     def reference(self) -> np.ndarray:
-        """The rates to compare with: PyTorch's, or its closed form where that is the reference."""
+        """The rates to compare with: PyTorch's, or its closed form where recorded."""
         if self.closed_form is None:
             return self.lr
         return np.where(np.isnan(self.closed_form), self.lr, self.closed_form)
 
     def stream(self) -> Any:
-        """The metrics, one per step."""
+        """The metrics as an array, one per step."""
         if isinstance(self.metrics, Expression):
             return _stream(self.metrics, int(self.counts[-1]))
         return self.metrics
 
     def build(self) -> Any:
-        """The schedule of this trace; a ValueError where it holds a Python function."""
+        """The schedule of this trace; raises a ValueError if the trace has none."""
         if self.schedule is None:
             raise ValueError(
-                f"the trace of `{self.call}` does not say its schedule, as it was recorded in the"
-                " middle of a run or holds a Python function: use `jaxsched.compare(schedule,"
+                f"the trace of `{self.call}` does not contain its schedule, as it was recorded in"
+                " the middle of a run or has a Python function: use `jaxsched.compare(schedule,"
                 " trace)`"
             )
-        with without_warnings():  # A trace is as long as it is.
+        with without_warnings():  # about a missing `total_steps`
             return from_config(self.schedule)
 
     def save(self, path: "str | os.PathLike[str]") -> None:
-        """Writes the trace to a file of its own; an interrupted write leaves no file."""
+        """Writes the trace to a file; an interrupted write leaves the old file or none."""
         save_traces([self], path)
 
     @staticmethod
@@ -95,9 +95,9 @@ class Trace:
         """Reads a file with one trace.
 
         Raises:
-          OSError: where the file cannot be read.
-          ValueError: where it is no such file: damaged, empty, foreign, of a later version; also
-            where its metrics have no value at some step, or take too long to compute.
+          OSError: if the file cannot be read.
+          ValueError: if the file is empty, damaged, not a trace or of a later version, or if its
+            metrics raise at some step or take too long to compute.
 
         >>> import jaxsched, tempfile, os
         >>> path = os.path.join(tempfile.mkdtemp(), "empty.jsonl")
@@ -105,24 +105,24 @@ class Trace:
         >>> Trace.load(path)
         Traceback (most recent call last):
           ...
-        ValueError: ...empty.jsonl: an empty file, no trace
+        ValueError: ...empty.jsonl: not a trace: the file is empty
         """
         traces = load_traces(path)
         if len(traces) > 1:
-            raise ValueError(f"{path}: holds {len(traces)} traces, not one")
+            raise ValueError(f"{path}: must hold one trace, got {len(traces)}")
         return traces[0]
 
 
 @functools.lru_cache(maxsize=4)
 def _stream(metrics: Expression, number: int) -> np.ndarray:
-    if number * (metrics.size + 10) > MOST_WORK:  # 10: of a step itself
+    if number * (metrics.size + 10) > MOST_WORK:  # 10: the loop itself
         raise OverflowError(f"{number} steps of {metrics!r} take too long")
     with np.errstate(over="raise"):
         return np.array([metrics(step) for step in range(number)], np.float32)
 
 
 def shipped() -> dict[str, list[Trace]]:
-    """The traces that come with jaxsched, by scheduler."""
+    """The traces that are shipped with jaxsched, by scheduler."""
     return {path.stem: load_traces(path) for path in sorted(SHIPPED.glob("*.jsonl"))}
 
 
@@ -130,7 +130,7 @@ _ARRAYS = ("counts", "lr", "momentum", "closed_form", "metrics")
 
 
 def save_traces(traces: Iterable[Trace], path: "str | os.PathLike[str]") -> None:
-    """Writes them all to one file; an interrupted write leaves what was there."""
+    """Writes traces to one file; an interrupted write leaves the old file."""
     write(path, "".join(map(_line, traces)))
 
 
@@ -149,14 +149,14 @@ def _line(trace: Trace) -> str:
 
 
 def load_traces(path: "str | os.PathLike[str]") -> list[Trace]:
-    """All traces of a file; errors as `Trace.load` says."""
+    """All traces of a file; raises the errors of `Trace.load`."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = [(number, line) for number, line in enumerate(file, 1) if line.strip()]
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: not a text file, no trace") from None
+        raise ValueError(f"{path}: not a trace: not a text file") from None
     if not lines:
-        raise ValueError(f"{path}: an empty file, no trace")
+        raise ValueError(f"{path}: not a trace: the file is empty")
     return [_parse(line, f"{path}: line {number}") for number, line in lines]
 
 
@@ -164,19 +164,19 @@ def _parse(line: str, where: str) -> Trace:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
-        raise ValueError(f"{where}: damaged, or no trace (not a line of JSON)") from None
+        raise ValueError(f"{where}: damaged, or not a trace: not a line of JSON") from None
     if not isinstance(fields, dict) or "jaxsched_trace" not in fields:
         raise ValueError(f"{where}: not a jaxsched trace")
     version = fields.pop("jaxsched_trace")
     if type(version) is not int or version != FORMAT:
-        found = brief(repr(version)) if isinstance(version, int | float | str) else "of no number"
-        raise ValueError(f"{where}: trace format {found}, this jaxsched reads {FORMAT}")
+        found = brief(repr(version)) if isinstance(version, int | float | str) else "not a number"
+        raise ValueError(f"{where}: trace format must be {FORMAT}, got {found}")
     try:
         trace = _from_fields(fields)
         if _is_sound(trace):
             return trace
     except (LookupError, TypeError, ValueError, ArithmeticError):
-        pass  # of a metric, what it raises at some step
+        pass  # also raised by a metric at some step
     raise ValueError(f"{where}: a damaged trace (fields missing or of the wrong shape)")
 
 
@@ -184,11 +184,11 @@ def _from_fields(fields: dict[str, Any]) -> Trace:
     if type(fields["counts"]) is int:
         fields["counts"] = list(range(min(fields["counts"], len(fields["lr"]) + 1)))
     arrays = {name: _array(name, fields[name]) for name in _ARRAYS if fields.get(name) is not None}
-    if not (np.abs(arrays["counts"]) <= MOST_COUNT).all():  # nor NaN
-        raise ValueError("counts that are none")
-    whole = arrays["counts"].astype(np.int64)
-    if (whole == arrays["counts"]).all():
-        arrays["counts"] = whole
+    if not (np.abs(arrays["counts"]) <= MOST_COUNT).all():  # also false for NaN
+        raise ValueError("invalid counts")
+    integers = arrays["counts"].astype(np.int64)
+    if (integers == arrays["counts"]).all():
+        arrays["counts"] = integers
     return Trace(**fields | arrays)
 
 
@@ -224,8 +224,8 @@ def _has_sound_counts(trace: Trace) -> bool:
 
 
 def _has_sound_metrics(trace: Trace) -> bool:
-    whole = np.issubdtype(trace.counts.dtype, np.integer)
-    return bool(whole and trace.stream().shape == (trace.counts[-1],))
+    integers = np.issubdtype(trace.counts.dtype, np.integer)
+    return bool(integers and trace.stream().shape == (trace.counts[-1],))
 
 
 def _has_sound_words(trace: Trace) -> bool:
@@ -242,11 +242,11 @@ def _encode(value):
 
 
 def _decode(value, depth: int = 2):
-    """What `_encode` wrote: numbers, in lists of lists at most."""
+    """The inverse of `_encode`: numbers, lists, and lists of lists."""
     if isinstance(value, list) and depth:
         return [_decode(item, depth - 1) for item in value]
     if value is None:
         return float("nan")
     if type(value) in (int, float) or value in ("inf", "-inf"):
         return float(value)
-    raise ValueError(f"no number: {type(value).__name__}")
+    raise ValueError(f"not a number: {type(value).__name__}")

@@ -210,7 +210,7 @@ def test_only_schedules_keeps_adams_count_and_the_step():
 
 
 def test_only_schedules_needs_one():
-    with pytest.raises(ValueError, match="that a schedule reads, got none"):
+    with pytest.raises(ValueError, match="that a schedule reads, got a state without"):
         fast_forward(optax.adam(0.1).init(PARAMS), 3, only_schedules=True)
 
 

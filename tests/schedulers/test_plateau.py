@@ -389,7 +389,9 @@ def test_fast_forward_takes_the_schedule_under_a_plateau_along():
     plateau = js.ReduceLROnPlateau(WARMUP, factor=0.5, patience=0)
     for schedule in (plateau, plateau.held, plateau.averaged(1)):
         optimizer = injected(schedule)
-        with pytest.warns(UserWarning, match="holds a ReduceLROnPlateau: what it remembers"):
+        with pytest.warns(
+            UserWarning, match="contains a ReduceLROnPlateau, whose state depends on metrics"
+        ):
             state = fast_forward(optimizer.init(PARAMS), 7)
         _, state = optimizer.update(GRADS, state, PARAMS, value=1.0)
 

@@ -74,8 +74,8 @@ def test_a_bad_schedule_is_pointed_at(command, here, jaxsched):
 
 @pytest.mark.parametrize("command, message", [
     ("show 'ReduceLROnPlateau(0.1)'", "give --metrics"),
-    ("show 'StepLR(0.1, 3)' --metrics step", "--metrics is for ReduceLROnPlateau"),
-    ("show 'ReduceLROnPlateau(0.1)' --metrics 'loss(step)'", "may not hold `loss(step)`"),
+    ("show 'StepLR(0.1, 3)' --metrics step", "--metrics needs a ReduceLROnPlateau"),
+    ("show 'ReduceLROnPlateau(0.1)' --metrics 'loss(step)'", "must not contain `loss(step)`"),
     ("show 'ReduceLROnPlateau(0.1)' --metrics '1 / step'", "no value at step 0: division by zero"),
     ("show 'ReduceLROnPlateau(0.1)' --metrics '(-1) ** 0.5'", "no value at step 0"),
     ("show 'ReduceLROnPlateau(0.1)' --metrics '1e300 * step'", "no value at step 1: too large"),
@@ -88,8 +88,8 @@ def test_a_bad_schedule_is_pointed_at(command, here, jaxsched):
     ("check none.jsonl", "none.jsonl: No such file"),
     ("check .", ".: Is a directory"),
     ("report none.jsonl -o page.html", "none.jsonl: No such file"),
-    ("plot 'StepLR(0.1, 3)' -o curves.gif", "a picture is .png, .svg, .pdf, by its name: got 'curves.gif'"),
-    ("plot 'StepLR(0.1, 3)' --metrics step", "--metrics is for ReduceLROnPlateau"),
+    ("plot 'StepLR(0.1, 3)' -o curves.gif", "--output must end in .png, .svg, .pdf, got 'curves.gif'"),
+    ("plot 'StepLR(0.1, 3)' --metrics step", "--metrics needs a ReduceLROnPlateau"),
     ("plot 'ReduceLROnPlateau(0.1)'", "give --metrics"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_one_message(command, message, here, jaxsched):
@@ -345,7 +345,7 @@ def test_check_of_ones_own_traces(here, jaxsched):
     ({"class": "StepLR", "lr": "a", "step_size": 3}, "must be a number"),
     ({"class": "StepLR", "lr": 0.1}, "must have `step_size`"),
     ({"class": "LambdaLR", "lr": 0.1, "lr_lambda": {"expression": "9**9**9"}}, "an integer power is too large"),
-    ({"class": "LambdaLR", "lr": 0.1, "lr_lambda": {"expression": "foo"}}, "may not hold `foo`"),
+    ({"class": "LambdaLR", "lr": 0.1, "lr_lambda": {"expression": "foo"}}, "must not contain `foo`"),
     ({"class": "StepLR", "lr": {"class": "StepLR", "lr": 0.1, "step_size": 3}, "step_size": 3}, "must be a number"),
 ])  # fmt: skip
 def test_a_foreign_schedule_in_a_file_is_one_message(schedule, message, here, jaxsched):

@@ -198,7 +198,7 @@ def test_current_lr_of_linen():
 
 
 def test_current_lr_says_where_it_looked():
-    with pytest.raises(ValueError, match=r"without one.*inject_hyperparams"):
+    with pytest.raises(ValueError, match=r"got a state without.*inject_hyperparams"):
         current_lr(optax.adam(E).init(PARAMS))
     with pytest.raises(ValueError, match=r"several, at .*\[0\].*\[1\]"):
         current_lr(optax.chain(INJECTED, INJECTED).init(PARAMS))
@@ -274,7 +274,7 @@ def test_fast_forward_rejects(count, error):
 
 
 def test_fast_forward_needs_a_count():
-    with pytest.raises(ValueError, match="step count, got none"):
+    with pytest.raises(ValueError, match="step count, got a state without"):
         fast_forward(optax.sgd(0.1).init(PARAMS), 3)
 
 

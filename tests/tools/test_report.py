@@ -146,7 +146,7 @@ def test_what_differs_is_listed_on_top(html):
 
 def test_float64_errors_are_relative():
     html = page([result(*CASES[0]), result("ExponentialLR", TRACES["ExponentialLR"][2])])
-    tile = re.search(r"Worst float64 error, relative</dt><dd>(.*?)</dd><dd>(.*?)</dd>", html)
+    tile = re.search(r"Largest float64 error, relative</dt><dd>(.*?)</dd><dd>(.*?)</dd>", html)
 
     assert re.fullmatch(r"\d\.\de-1\d", tile[1]) and float(tile[1]) < 1e-12
     assert tile[2] == "bound: 1e-12"
