@@ -41,7 +41,11 @@ def run(options: Any) -> int:
         " per_epoch(schedule, steps_per_epoch), stepped once an epoch;"
         " per_update(schedule, steps_per_update), stepped several times an update;"
         " delay(schedule, num_steps), started later;"
-        " skip(schedule, num_steps), started in the middle.",
+        " skip(schedule, num_steps), started in the middle;"
+        " a * b and schedule / 2; clip(schedule, low, high);"
+        " Ramp(start, stop, num_steps), from one rate to another;"
+        " join(schedules, boundaries), one after the other;"
+        " from_function(function), from_rates(rates).",
         highlight=False,
     )
     return 0

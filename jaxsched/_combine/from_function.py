@@ -60,23 +60,29 @@ def from_function(function: Callable[[int], float], total_steps: int | None = No
     return FromFunction(function, total_steps)
 
 
-def from_rates(rates: "Sequence[float] | jax.Array | np.ndarray") -> Table:
+def from_rates(
+    rates: "Sequence[float] | jax.Array | np.ndarray",
+    *,
+    momenta: "Sequence[float] | jax.Array | np.ndarray | None" = None,
+) -> Table:
     """Rates that are there already, as a schedule: an array of them, one for each count.
 
         lr(count) = rates[min(count, len(rates) - 1)]
 
     Args:
       rates: the rates at counts 0, 1, ...; the last one holds after that.
+      momenta: the momenta that go with them, if there are any, as many as the rates.
 
     Returns:
-      A schedule; the rates may be traced and differentiated.
+      A schedule, whose rates may be traced and differentiated. It has a `momentum` where there are
+      `momenta`.
 
     Raises:
-      ValueError: for no rates, or rates that are not finite.
+      ValueError: for no rates, rates that are not finite, or another number of momenta.
       TypeError: for something that is no list of numbers.
 
     >>> import jax.numpy as jnp
     >>> from_rates([0.1, 0.05, 0.01])(jnp.arange(5))
     Array([0.1 , 0.05, 0.01, 0.01, 0.01], dtype=float32)
     """
-    return Table(rates)  # type: ignore[arg-type]  # which makes an array of a list
+    return Table(rates, momenta=momenta)  # type: ignore[arg-type]  # It makes arrays of lists.

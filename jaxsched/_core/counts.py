@@ -16,7 +16,7 @@ def checked(schedule, count, end: End | None):
     """`count` as an array from 0 up, after every check that its type and value allow."""
     if type(count) is int and 0 <= count < 2**63 and end is None:
         return np.asarray(count)  # the common case in a training loop
-    name = type(schedule).__name__
+    name = schedule._call_name()
     traced = isinstance(count, jax.core.Tracer)
     if not isinstance(count, jax.Array):
         count = _array_of(name, count)

@@ -36,7 +36,7 @@ def check_function(schedule, name: str) -> None:
         schedule._reject(name, "a function of the step alone", TypeError)
     if _holds_tracer(function):
         raise TypeError(
-            f"`{type(schedule).__name__}({name}=...)` closes over a traced value. Make it a field"
+            f"`{schedule._call_name()}({name}=...)` closes over a traced value. Make it a field"
             " of a `jaxsched.Schedule` subclass, whose `curve` may then use it and is"
             " differentiated with respect to it."
         )
@@ -83,18 +83,18 @@ def call(schedule, name: str, t, first: int = 0, end: int | None = None):
     try:
         on_host(function)
     except NotOfTheStep as error:
-        raise TypeError(f"`{type(schedule).__name__}({name}=...)` {error}.") from None
+        raise TypeError(f"`{schedule._call_name()}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
         begun = schedule._begun + 1
         table = tabulated(function, first, end or begun + schedule.total_steps)
         needed = table[max(first, begun) - first + (not sets_rate(schedule)) :]
         if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():
             raise ValueError(
-                f"`{type(schedule).__name__}({name}=...)` must be a number at every step of the"
+                f"`{schedule._call_name()}({name}=...)` must be a number at every step of the"
                 " table, got a NaN, an infinity or a division by zero."
             )
         return jnp.asarray(table)[jnp.clip(t - first, 0, len(table) - 1)]
-    where = f"`{type(schedule).__name__}({name}=...)`"
+    where = f"`{schedule._call_name()}({name}=...)`"
     remedy = (
         " Give `total_steps=N`, and the function is tabulated on the host for the first N counts;"
         " or write it with jax.numpy (`jnp.where` for `if`, `jnp.maximum` for `max`)."

@@ -70,6 +70,8 @@ def as_number(value: Any) -> Any:
             return value
     if isinstance(value, np.str_):
         return str(value)
+    if isinstance(value, int | float) and not isinstance(value, np.generic | bool):
+        value = float(value) if isinstance(value, float) else int(value)  # a subclass, as JAX's own
     if isinstance(value, np.longdouble) or _is_huge(value):
         return _as_float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):

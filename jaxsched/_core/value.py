@@ -87,7 +87,7 @@ class Value:
 
     def _reject(self, name: str, rule: str, error: type[Exception] = ValueError) -> typing.NoReturn:
         value = getattr(self, name)
-        raise error(f"`{type(self).__name__}({name}=...)` must be {rule}, got {shown(value)}.")
+        raise error(f"`{self._call_name()}({name}=...)` must be {rule}, got {shown(value)}.")
 
     def _check_field(self, field: Field, value: Any) -> None:
         if field.kind is None:

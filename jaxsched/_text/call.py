@@ -7,10 +7,13 @@ import numpy as np
 
 from .._combine.product import Product
 from .._core.fields import is_ours
+from .._core.table import Table
 from .._core.value import Value
 from .expression import Expression
 from .names import NAMED
 from .source import brief
+
+_LONG = 1000  # rates of a table, of the numbers that `parse` reads
 
 
 def call_text(schedule: Any) -> str:
@@ -29,6 +32,11 @@ def call_text(schedule: Any) -> str:
     """
     if isinstance(schedule, Product) and len(schedule.schedules) > 1:
         return " * ".join(map(_text, schedule.schedules))
+    if isinstance(schedule, Table) and np.size(schedule.rates) > _LONG:
+        raise TypeError(
+            f"{schedule!r} is too long to be written as a call: a config holds it, as"
+            " `jaxsched.to_config(schedule)`."
+        )
     if not is_ours(type(schedule)) or schedule._call_name() not in NAMED:
         raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
     return schedule._call_text(_text)
@@ -46,7 +54,7 @@ def _text(value: Any) -> str:
     try:
         number = np.asarray(value).tolist()
     except Exception as error:
-        raise TypeError(f"{value!r} must be known to be written down.") from error
+        raise TypeError(f"{value!r} must be concrete to be written down.") from error
     if isinstance(number, list):
         return _text(number)
     if isinstance(number, float) and math.isinf(number):

@@ -17,10 +17,11 @@ MAX_BITS = 10_000  # of an integer; without a limit, 9 ** 9 ** 9 would run forev
 class Expression:
     """A function of the step, written in a small arithmetic language: `0.95 ** step`.
 
-    It may contain numbers, `step`, + - * / // % **, comparisons, `a if condition else b`, `min`,
-    `max`, `abs`, `exp`, `log`, `sqrt`, `cos`, `sin` and `pi`. The text is parsed, never evaluated
-    as Python. The function takes Python numbers and traced ones. Two expressions are equal if
-    their texts are.
+    It may contain numbers, `step`, + - * / // % **, comparisons (chained ones too), `and`, `or`,
+    `not`, `a if condition else b`, `min`, `max`, `abs`, `int`, `floor`, `ceil`, `exp`, `log`,
+    `sqrt`, `cos`, `sin`, `tanh` and `pi`, with `math.` before a name or without. The text is
+    parsed, never evaluated as Python. The function takes Python numbers and traced ones. Two
+    expressions are equal if their texts are.
 
     Raises:
       ValueError: for anything else; the message marks the place with carets.
@@ -45,27 +46,34 @@ class Expression:
     def _function_of(self, node: ast.AST) -> Callable[[Any], Any]:
         """Compiles a node of the syntax tree to a function of the step."""
         match node:
-            case ast.Constant(value=int() | float() as value):
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return lambda step: value
             case ast.Name(id="step"):
                 return lambda step: step
-            case ast.Name(id="pi"):
+            case ast.Name() | ast.Attribute() if _name_of(node) == "pi":
                 return lambda step: math.pi
             case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 return self._combine(OPERATORS[type(op)], left, right)
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
-                return self._combine(OPERATORS[type(op)], left, right)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return self._combine(operator.neg, operand)
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(
+                type(op) in OPERATORS for op in ops
+            ):
+                pairs = zip([left, *others], ops, others, strict=False)
+                return _all([self._combine(OPERATORS[type(op)], a, b) for a, op, b in pairs])
+            case ast.BoolOp(op=op, values=values):
+                conditions = list(map(self._function_of, values))
+                return (_all if isinstance(op, ast.And) else _any)(conditions)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+                return self._combine(_UNARY[type(op)], operand)
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self._combine(_either, test, body, orelse)
-            case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
-                if name in _FUNCTIONS:
+                return _either(*map(self._function_of, (test, body, orelse)))
+            case ast.Call(func=function, args=[_, *_] as arguments, keywords=[]):
+                if (name := _name_of(function)) in _FUNCTIONS:
                     return self._combine(_FUNCTIONS[name], *arguments)
         raise self._source.error_at(
             node,
             f"an expression of the step must not contain `{self._source.quote(node)}`: use only"
-            " numbers, `step`, `pi`, + - * / // % **, comparisons, `a if condition else b`,"
+            " numbers, `step`, `pi`, + - * / // % **, comparisons, `and`, `or`, `not`,"
+            " `a if condition else b`,"
             f" {', '.join(_FUNCTIONS)}",
         )
 
@@ -136,10 +144,62 @@ def _traced(*values: Any) -> bool:
     return any(hasattr(value, "dtype") for value in values)
 
 
-def _either(condition, yes, no):
-    if _traced(condition):
-        return jnp.where(condition != 0, yes, no)
-    return yes if condition else no
+_Function = Callable[[Any], Any]
+
+
+def _either(test: _Function, yes: _Function, no: _Function) -> _Function:
+    """`yes if test else no`: as in Python, only one of the two is asked, unless JAX traces it."""
+
+    def value(step):
+        condition = test(step)
+        if _traced(condition):
+            return jnp.where(condition != 0, yes(step), no(step))
+        return yes(step) if condition else no(step)
+
+    return value
+
+
+def _all(conditions: list[_Function]) -> _Function:
+    """`a and b and ...`: as in Python, the value of the last one asked."""
+
+    def value(step):
+        result = conditions[0](step)
+        for condition in conditions[1:]:
+            if _traced(result):
+                result = jnp.where(result != 0, condition(step), result)
+            elif result:
+                result = condition(step)
+        return result
+
+    return value
+
+
+def _any(conditions: list[_Function]) -> _Function:
+    """`a or b or ...`: as in Python, the value of the last one asked."""
+
+    def value(step):
+        result = conditions[0](step)
+        for condition in conditions[1:]:
+            if _traced(result):
+                result = jnp.where(result != 0, result, condition(step))
+            elif not result:
+                result = condition(step)
+        return result
+
+    return value
+
+
+_UNARY = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: lambda value: 1 * (value == 0)}
+
+
+def _name_of(node: ast.AST) -> str:
+    """The name of a function or constant, without the module that has it."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id="math" | "np" | "numpy" | "jnp" | "torch"), attr=name):
+            return name
+    return ""
 
 
 def _on_both(host: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
@@ -152,5 +212,7 @@ _FUNCTIONS = {
 } | {
     name: _on_both(getattr(math, host), getattr(jnp, name))
     for name, host in [("abs", "fabs"), ("exp", "exp"), ("log", "log"), ("sqrt", "sqrt"),
-                       ("cos", "cos"), ("sin", "sin")]
+                       ("cos", "cos"), ("sin", "sin"), ("tanh", "tanh"), ("floor", "floor"),
+                       ("ceil", "ceil"), ("trunc", "trunc")]
 }  # fmt: skip
+_FUNCTIONS["int"] = _FUNCTIONS.pop("trunc")

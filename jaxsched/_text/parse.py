@@ -20,6 +20,17 @@ from .source import PointedError, Source, brief
 MAX_CALLS = 48  # schedules in one text; more would take too long to compile
 MOST_TABULATED = 1_000_000  # steps; about a second of calls of a Python function
 _OPTIMIZERS = {"optimizer", "opt", "optim"}
+_MODULES = {
+    "jaxsched", "js", "torch.optim.lr_scheduler", "optim.lr_scheduler", "lr_scheduler",
+    "torch.optim.swa_utils", "optim.swa_utils", "swa_utils",
+}  # fmt: skip
+
+
+def _is_list(node: ast.expr) -> bool:
+    """Whether it is a list, or lists that are added."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _is_list(node.left)
+    return isinstance(node, ast.List | ast.Tuple)
 
 
 def parse(text: str) -> Any:
@@ -108,6 +119,8 @@ class _Reader:
         match node:
             case ast.Constant(value=bool() | str() | None as value):
                 return value
+            case ast.BinOp(left=left, op=ast.Add(), right=right) if _is_list(left):
+                return self.listed(left) + self.listed(right)
             case ast.Constant(value=int() | float()) | ast.BinOp() | ast.UnaryOp():
                 return constant(self.source, node)
             case ast.List(elts=items):
@@ -127,6 +140,13 @@ class _Reader:
             f"`{self.source.quote(node)}` is not allowed here: use numbers and arithmetic on them,"
             " strings, True, False, None, lists or schedulers",
         )
+
+    def listed(self, node: ast.expr) -> list:
+        if not _is_list(node):
+            raise self.source.error_at(
+                node, f"`{self.source.quote(node)}` is no list, and is added to one"
+            )
+        return list(self.value(node))
 
     def call(self, node: ast.Call) -> Any:
         name = self.name(node.func)
@@ -166,12 +186,14 @@ class _Reader:
         """The name of the scheduler that is called."""
         name = self.source.cut(node)
         match node:
-            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="jaxsched" | "js"), attr=name):
-                if name in NAMED:
-                    return name
+            case ast.Name(id=found) if found in NAMED:
+                return found
+            case ast.Attribute(value=module, attr=found) if found in NAMED:
+                if self.source.cut(module) in _MODULES:
+                    return found
         near = {known.lower(): known for known in NAMED}
-        found = difflib.get_close_matches(name.rpartition(".")[2].lower(), near, n=1)
-        hint = f"did you mean {near[found[0]]}?" if found else f"use one of {', '.join(NAMED)}"
+        close = difflib.get_close_matches(name.rpartition(".")[2].lower(), near, n=1)
+        hint = f"did you mean {near[close[0]]}?" if close else f"use one of {', '.join(NAMED)}"
         raise self.source.error_at(node, f"unknown scheduler `{brief(name)}`: {hint}")
 
     def argument(self, name: str, node: ast.expr) -> Any:

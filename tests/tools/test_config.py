@@ -74,7 +74,11 @@ def test_bad_configs(config, message):
                                   "max(0, 1 - step / 4)", "min(step, 3, 2.5)", "cos(pi * step / 7)",
                                   "-abs(step - 3) + exp(-step) * sqrt(step) + log(1 + step) + sin(step)",
                                   "0.99 ** (step // 2 + 1)", "1 if step != 3 else 0",
-                                  "0.1 ** ((step >= 3) + (step >= 6))", "2 ** -step", "10 ** (3 - step)"])  # fmt: skip
+                                  "0.1 ** ((step >= 3) + (step >= 6))", "2 ** -step", "10 ** (3 - step)",
+                                  "1 if 2 <= step < 5 else 0.5", "1 < 2 < step", "(step > 2 and step < 5) + 0.5",
+                                  "step > 2 or step - 2", "0 or 1 and step", "not step", "+step",
+                                  "floor(step / 3) + ceil(step / 3)", "0.9 ** int(step / 2.5)", "tanh(step / 4)",
+                                  "math.cos(math.pi * step / 8)", "np.sqrt(step)"])  # fmt: skip
 def test_an_expression_is_the_same_traced_and_not(text):
     expression = Expression(text)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
@@ -87,7 +91,7 @@ def test_an_expression_is_the_same_traced_and_not(text):
 
 
 @pytest.mark.parametrize("text", ["__import__('os')", "step.real", "lambda: 1", "[step]", "x", "step + ",
-                                  "max()", "'a'", "exp(x=1)", "1 if step < 3 < 5 else 0", "True and step"])  # fmt: skip
+                                  "max()", "'a'", "exp(x=1)", "1 if step is 3 else 0", "True", "step[0]", "math.gamma(step)", "os.cos(step)"])  # fmt: skip
 def test_an_expression_is_no_python(text):
     with pytest.raises(ValueError, match=r"column|must not contain"):
         Expression(text)
