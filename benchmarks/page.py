@@ -29,8 +29,8 @@ def page(results: dict[str, dict]) -> str:
     ]
     for name, group in GROUPS.items():
         rounds = sorted({row.rounds for row in rows_of(cpu, name) if row.rounds})
-        told = f" Rounds: {' or '.join(map(str, rounds))}." if rounds else ""
-        lines += [f"## {group.title}", "", group.text + told, ""]
+        note = f" Rounds: {' or '.join(map(str, rounds))}." if rounds else ""
+        lines += [f"## {group.title}", "", group.text + note, ""]
         lines += [*_markdown([*COLUMNS, "on CUDA"], _joined(cpu, cuda, name)), ""]
     return "\n".join(lines)
 
@@ -80,8 +80,8 @@ def headline(results: dict[str, dict]) -> str:
     for name, group in GROUPS.items():
         figures = _summary(rows_of(cpu, name)) or ["not measured", "-", "-"]
         on_cuda = _summary(rows_of(cuda, name))
-        told = f"{on_cuda[0]}, met by {on_cuda[2]}" if on_cuda else "not measured"
-        rows.append([group.headline, group.against, *figures, told if cuda else NO_CUDA])
+        cell = f"{on_cuda[0]}, met by {on_cuda[2]}" if on_cuda else "not measured"
+        rows.append([group.headline, group.against, *figures, cell if cuda else NO_CUDA])
     return "\n".join([*_markdown(HEADER, rows), ""])
 
 

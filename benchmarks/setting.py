@@ -22,11 +22,11 @@ def backend() -> str:
     return {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
 
 
-def setting(told: str | None = None) -> dict:
+def setting(given: str | None = None) -> dict:
     """The setting; results in one file must have the same.
 
     Args:
-      told: the commit, if git is not available.
+      given: the commit, if git is not available.
     """
     machine = {
         "cpu": _cpu(),
@@ -35,12 +35,13 @@ def setting(told: str | None = None) -> dict:
         "system": f"{platform.system()} {platform.machine()}",
     }
     versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-    return {"backend": backend(), "machine": machine, "versions": versions, **commit(told)}
+    return {"backend": backend(), "machine": machine, "versions": versions, **commit(given)}
 
 
 def _cpu() -> str:
-    told = Path("/proc/cpuinfo")  # on Linux
-    model = re.search(r"^model name\s*: (.*)$", told.read_text() if told.exists() else "", re.M)
+    cpuinfo = Path("/proc/cpuinfo")  # on Linux
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    model = re.search(r"^model name\s*: (.*)$", text, re.M)
     return model[1] if model else platform.processor() or platform.machine()
 
 
@@ -51,7 +52,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def commit(told: str | None = None) -> dict:
+def commit(given: str | None = None) -> dict:
     """The commit of the working tree, and whether it has changes apart from results."""
 
     def git(*arguments):
@@ -63,4 +64,4 @@ def commit(told: str | None = None) -> dict:
         changed = git("status", "--porcelain", "--", ".", *others) != ""
         return {"commit": git("rev-parse", "HEAD"), "changed": changed}
     except (subprocess.CalledProcessError, FileNotFoundError):
-        return {"commit": told or "unknown", "changed": None}
+        return {"commit": given or "unknown", "changed": None}

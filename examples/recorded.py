@@ -138,7 +138,7 @@ class Experiment:
           bounds: by dtype, how close the losses must be, and the final parameters where all of
             the losses are. (The rates must always be equal, as far as the dtype can tell.)
           figure: the result to print; if it has an entry for each step, the last one.
-          published: what the literature says of that figure.
+          published: the published value of that figure.
         """
         ours = {name: np.asarray(value) for name, value in result.items()}
         theirs = {

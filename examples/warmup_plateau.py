@@ -1,4 +1,4 @@
-"""Warm-up plus plateau, which PyTorch's schedulers cannot be combined for.
+"""Warm-up plus plateau, a combination that PyTorch's schedulers do not support.
 
 Here the `lr` of ReduceLROnPlateau is a schedule, and the reductions multiply it. The PyTorch script
 multiplies the rates of two schedulers by hand: pytorch/warmup_plateau.py

@@ -32,14 +32,14 @@ STYLE: Any = {
 
 def picture(lines: Sequence[Any], log: bool, form: str) -> bytes:
     """The file of a picture: `form` is png, svg or pdf."""
-    moving = any(line.momentum is not None for line in lines)
+    cycled = any(line.momentum is not None for line in lines)
     with matplotlib.rc_context(STYLE):
         figure = Figure(
-            figsize=(9, 6.2 if moving else 4.6),
+            figsize=(9, 6.2 if cycled else 4.6),
             layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08),
         )
         panels = figure.subplots(
-            2 if moving else 1, sharex=True, squeeze=False, height_ratios=[3, 1] if moving else None
+            2 if cycled else 1, sharex=True, squeeze=False, height_ratios=[3, 1] if cycled else None
         )[:, 0]
         for index, line in enumerate(lines):
             look = _look(index, len(line.counts))

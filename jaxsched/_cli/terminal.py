@@ -25,14 +25,14 @@ def draw(lines: Sequence[Any], log: bool) -> None:
     """Prints a panel of rates, a panel of momenta if any are cycled, and a legend."""
     console = Console()
     width, height = shutil.get_terminal_size((80, 24))
-    moving = [(line.counts, line.momentum) for line in lines]
-    moves = any(values is not None for _, values in moving)
+    momenta = [(line.counts, line.momentum) for line in lines]
+    cycled = any(values is not None for _, values in momenta)
     room = max(20, height - len(lines) - 3)
     looks = _looks(len(lines), console)
     rates = [(line.counts, line.lr) for line in lines]
-    _print(_panel("learning rate", rates, looks, (width, room * 2 // 3 if moves else room), log))
-    if moves:
-        _print(_panel("momentum", moving, looks, (width, max(8, room // 3)), False))
+    _print(_panel("learning rate", rates, looks, (width, room * 2 // 3 if cycled else room), log))
+    if cycled:
+        _print(_panel("momentum", momenta, looks, (width, max(8, room // 3)), False))
     for (marker, colour), line in zip(looks, lines, strict=True):
         sample = "--" if marker == "braille" else marker
         style = "" if colour is None else f"color({colour})"

@@ -99,7 +99,7 @@ def metrics_of(schedule: Any, text: str | None, steps: int) -> Expression | None
     if text is None:
         return None
     if not plateau:
-        raise ValueError("--metrics needs a ReduceLROnPlateau, but this schedule is none")
+        raise ValueError("--metrics needs a ReduceLROnPlateau, but this schedule is not one")
     metrics = Expression(text)
     for step in range(steps):
         try:

@@ -114,7 +114,7 @@ def step_through(
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]
                 rows.append((count, lr, [momentum_in(group) for group in groups], closed))
-    moving = cycles_momentum(schedule) if momentum is None else momentum
+    cycled = cycles_momentum(schedule) if momentum is None else momentum
     kept, rates, momenta, closed_form = (np.array(column) for column in zip(*rows, strict=True))
     shape = rates.shape if len(groups) > 1 else rates.shape[:1]
     return Trace(
@@ -123,7 +123,7 @@ def step_through(
         optimizer=type(scheduler.optimizer).__name__,
         counts=kept,
         lr=rates.reshape(shape),
-        momentum=momenta.reshape(shape) if moving else None,
+        momentum=momenta.reshape(shape) if cycled else None,
         closed_form=None if np.isnan(closed_form).all() else closed_form.reshape(shape),
         metrics=metrics if isinstance(metrics, Expression) else np.array(fed) if fed else None,
         schedule=_config(schedule),

@@ -16,7 +16,7 @@ import jaxsched
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 EPOCHS = 60
-SCHEDULES = [  # The last one has a length of its own, between two whole numbers.
+SCHEDULES = [  # The last one has a fractional length.
     jaxsched.ExponentialLR(0.02, gamma=0.99),
     jaxsched.CosineAnnealingLR(0.02, T_max=EPOCHS, eta_min=0.005),
     jaxsched.OneCycleLR(0.02, total_steps=EPOCHS, pct_start=0.42),
