@@ -70,8 +70,10 @@ def as_number(value: Any) -> Any:
             return value
     if isinstance(value, np.str_):
         return str(value)
-    if isinstance(value, int | float) and not isinstance(value, np.generic | bool):
-        value = float(value) if isinstance(value, float) else int(value)  # a subclass, as JAX's own
+    if hasattr(value, "dtype") and isinstance(value, int | float):
+        # JAX's own, which `jax.grad` hands to a function; NumPy's are kept.
+        is_numpys = isinstance(value, np.generic)
+        value = value if is_numpys else float(value) if isinstance(value, float) else int(value)
     if isinstance(value, np.longdouble) or _is_huge(value):
         return _as_float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):

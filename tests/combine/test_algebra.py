@@ -340,4 +340,4 @@ def test_equal_shapes_share_a_program_under_stack():
         program = jax.jit(jax.vmap(lambda one: one(3))).lower(batch).as_text()
         return len(program.splitlines())
 
-    assert lines(9) == lines(2)
+    assert lines(9) == lines(3)

@@ -18,7 +18,14 @@ WRITABLE = {
     name: schedule
     for name, schedule in SCHEDULES.items()
     if name
-    not in ("LambdaLR", "MultiplicativeLR", "CyclicLR-function", "chain-overwritten", "table")
+    not in (
+        "LambdaLR",
+        "MultiplicativeLR",
+        "CyclicLR-function",
+        "chain-overwritten",
+        "table",
+        "from_function",
+    )
 }
 OTHERS = {
     "plateau": js.ReduceLROnPlateau(LR, "max", patience=3, min_lr=0.01),
