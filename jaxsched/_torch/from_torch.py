@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -22,27 +22,13 @@ from .._core import protocol
 from .._core.closed_forms import by_steps
 from .._core.schedule import warn, without_warnings
 from .._core.value import as_count
-from .._schedulers import OF_FUNCTIONS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
-from .._schedulers.cosine_annealing_lr import CosineAnnealingLR
-from .._schedulers.cyclic_lr import CyclicLR
-from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
-from .._schedulers.swalr import SWALR
-from .snapshot import (
-    Held,
-    Unreadable,
-    arguments,
-    base_of,
-    built_at,
-    check_cycles,
-    look,
-    shortest,
-    steps_done,
-    with_floors,
-)
+from .errors import STEP_A_COPY, DifferentInitialRates, Unexplained, Unreadable
+from .numeric import shortest, to_python
+from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
 
 
@@ -95,25 +81,21 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     total_steps = as_total_steps("from_torch", total_steps)
     if start not in ("beginning", "now"):
         raise ValueError(f"`from_torch(start=...)` must be 'beginning' or 'now', got {start!r}.")
-    held = _held_or_reason(scheduler)
-    plateau = isinstance(held, Held) and held.cls is ReduceLROnPlateau
+    taken = _snapshot_or_reason(scheduler)
+    plateau = isinstance(taken, Snapshot) and taken.is_plateau
     if start == "now" and total_steps is not None and not plateau:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
     try:
-        if isinstance(held, Unreadable):
-            raise held
-        schedule = read(held, scheduler.optimizer.param_groups, total_steps)
+        if isinstance(taken, Unreadable):
+            raise taken
+        schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
         if total_steps is None:
-            raise ValueError(
-                f"`from_torch(scheduler=...)` {reason}. Give `total_steps=N`, and a copy of the"
-                ' scheduler is stepped instead, for the first N counts (with `start="now"`, for'
-                " the next N)."
-            ) from None
+            raise ValueError(f"`from_torch(scheduler=...)` {reason}. {reason.instead}") from None
         return stepped(scheduler, total_steps, str(reason))
     if start == "beginning" or plateau:
         return schedule
@@ -126,16 +108,16 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     return skip(schedule, count)
 
 
-def _held_or_reason(scheduler: Any) -> Held | Unreadable:
+def _snapshot_or_reason(scheduler: Any) -> Snapshot | Unreadable:
     """What a scheduler, or a list of them, holds; or why it cannot be read."""
     try:
         if not isinstance(scheduler, Together):
-            return look(scheduler)
-        held = Held(ChainedScheduler, {}, tuple(map(look, scheduler._schedulers)))
+            return snapshot(scheduler)
+        taken = Snapshot(ChainedScheduler, {}, tuple(map(snapshot, scheduler._schedulers)))
     except Unreadable as reason:
         return reason
-    scheduler.agreed(map(steps_done, held.parts))
-    return held
+    scheduler.agreed(map(steps_done, taken.parts))
+    return taken
 
 
 def current_count(scheduler: Any) -> Any:
@@ -161,9 +143,9 @@ def current_count(scheduler: Any) -> Any:
     0
     """
     scheduler = _checked(scheduler, "current_count")
-    held = _held_or_reason(scheduler)
+    taken = _snapshot_or_reason(scheduler)
     try:
-        return steps_taken(scheduler) if isinstance(held, Unreadable) else steps_done(held)
+        return steps_taken(scheduler) if isinstance(taken, Unreadable) else steps_done(taken)
     except Unreadable:
         return steps_taken(scheduler)
 
@@ -241,46 +223,43 @@ def as_total_steps(name: str, total_steps: Any) -> int | None:
     return number
 
 
-def read(held: Held, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
+def read(taken: Snapshot, groups: list[dict[str, Any]], total_steps: int | None) -> Any:
     """The schedule of all parameter groups."""
     number = len(groups)
-    held = with_floors(held, number)
-    for leaf in held.leaves():
-        check_cycles(leaf, alone=leaf is held)
-        known = len(leaf.state["min_lrs" if leaf.cls is ReduceLROnPlateau else "base_lrs"])
-        if known != number:
-            raise Unreadable(f"is for {known} parameter groups, and the optimizer has {number}")
-    members = [_Group(held, groups[i], i, total_steps).schedule() for i in range(number)]
+    taken = taken.with_floors(number)
+    for leaf in taken.leaves():
+        leaf.check(alone=leaf is taken)
+        if (own := leaf.number_of_groups) != number:
+            raise Unreadable(f"is for {own} parameter groups, and the optimizer has {number}")
+    members = [_GroupReader(taken, groups[i], i, total_steps).schedule() for i in range(number)]
     return members[0] if number == 1 else ParamGroups(members)
 
 
-def as_read(held: Held, groups: list[dict[str, Any]]) -> ParamGroups:
+def as_read(taken: Snapshot, groups: list[dict[str, Any]]) -> ParamGroups:
     """What the schedules seem to be, unchecked."""
-    held = with_floors(held, len(groups))
-    readers = [_Group(held, group, i, None) for i, group in enumerate(groups)]
-    return ParamGroups([reader.plain() for reader in readers])
+    taken = taken.with_floors(len(groups))
+    readers = [_GroupReader(taken, group, i, None) for i, group in enumerate(groups)]
+    return ParamGroups([reader.as_listed() for reader in readers])
 
 
 _MOST_STEPS = 10**7  # of a compiled loop
 MOST_CALLS = 100_000  # of a Python function
 
 
-class _Group:
+class _GroupReader:
     """What a scheduler does to one of the optimizer's parameter groups."""
 
-    def __init__(self, held: Held, group: dict[str, Any], index: int, total_steps: int | None):
-        self.held, self.group, self.index, self.total_steps = held, group, index, total_steps
+    def __init__(self, taken: Snapshot, group: dict[str, Any], index: int, total_steps: int | None):
+        self.taken, self.group, self.index, self.total_steps = taken, group, index, total_steps
+        self.leaves = list(taken.leaves())
         self.shown = float(group["lr"])
         self.backwards: Any = None  # the guess whose `lr` was solved for
-        self.of_functions = any(
-            leaf.cls in OF_FUNCTIONS or leaf.state.get("_scale_fn_custom") is not None
-            for leaf in held.leaves()
-        )
+        self.has_functions = any(leaf.has_functions for leaf in self.leaves)
 
     def schedule(self) -> Any:
-        if self.held.cls is ReduceLROnPlateau:
-            return self.plain()
-        count = steps_done(self.held)
+        if self.taken.is_plateau:
+            return self.as_listed()
+        count = steps_done(self.taken)
         if self.total_steps is not None and count >= self.total_steps:
             raise ValueError(
                 "`from_torch(total_steps=...)` must be more than the steps done,"
@@ -291,12 +270,7 @@ class _Group:
         if found is not None and found is self.backwards and count:
             self._warn(found)
         if found is None:
-            raise Unreadable(
-                f"shows a rate of {self.shown} at step {count} that its parts do not explain: they"
-                " were built in another order than listed, or stepped on their own, or another"
-                " scheduler or a person sets the rate too (a ChainedScheduler of all that step"
-                " together says it all)"
-            )
+            raise self._unexplained(count)
         if found._horizon() is None and by_steps in found._plan()[0]:
             if self.total_steps is not None:
                 return dataclasses.replace(found, total_steps=self.total_steps)
@@ -306,47 +280,105 @@ class _Group:
     def _check_cost(self, count: Any) -> None:
         """Raises where a loop or the calls of a Python function would take minutes."""
         if count > _MOST_STEPS:
-            plain = self.plain()
-            if plain._horizon() is None and by_steps in plain._plan()[0]:
+            listed = self.as_listed()
+            if listed._horizon() is None and by_steps in listed._plan()[0]:
                 raise Unreadable(
                     f"must hold at most {_MOST_STEPS} as `last_epoch` where there is no closed"
                     f" form, as every step is gone through, got {count}"
                 )
-        if self.total_steps is None or not self.of_functions:
+        if self.total_steps is None or not self.has_functions:
             return
-        begun = max(built_at(leaf) for leaf in self.held.leaves())
+        begun = max(leaf.built_at for leaf in self.leaves)
         if begun > MOST_CALLS:
             raise Unreadable(
                 f"must hold a `last_epoch` at most {MOST_CALLS} above `_step_count`, to be"
                 f" tabulated with `total_steps`, got {begun}"
             )
 
-    def plain(self) -> Any:
+    def as_listed(self) -> Any:
         """A schedule that began at the initial rate, its parts built in the order listed."""
-        if self.held.cls is ReduceLROnPlateau:
-            return ReduceLROnPlateau(self.shown, **arguments(self.held, self.group, self.index))
-        return self._build(self.held, self._initial_rate())
+        if self.taken.is_plateau:
+            return ReduceLROnPlateau(self.shown, **self.taken.arguments(self.group, self.index))
+        return self._build(self._initial_rate())
 
     def _initial_rate(self) -> float | None:
-        leaves = (leaf for leaf in self.held.leaves() if leaf.cls not in (CyclicLR, OneCycleLR))
-        return next((base_of(leaf, self.index) for leaf in leaves), None)
+        carriers = (leaf for leaf in self.leaves if leaf.port.carries_lr)
+        return next((leaf.base_lr(self.index) for leaf in carriers), None)
 
     def _guesses(self, count: Any) -> Iterator[Any]:
         """Schedules of what is held, the likeliest first; `lr` is not held, and a guess."""
-        lr, plain = self._initial_rate(), self.plain()
-        yield plain
+        lr, listed = self._initial_rate(), self.as_listed()
+        yield listed
         if lr is None:
             return
-        if plain._resets_initial_lr or len(list(singles(plain))) > 1:
-            yield self._build(self.held, lr, own_base=True)
+        self._check_initial_rates(listed, count)
+        if listed._resets_initial_lr or len(list(singles(listed))) > 1:
+            yield self._build(lr, own_base=True)
         # Whatever was done since, `lr` has gone through affine maps only.
-        at_0, at_1 = (
-            self._rate(self._build(self.held, x, own_base=True), count) for x in (0.0, 1.0)
-        )
+        at_0, at_1 = (self._rate(self._build(x, own_base=True), count) for x in (0.0, 1.0))
         if at_0 != at_1 and (solved := (self.shown - at_0) / (at_1 - at_0)) >= 0:
             solved = shortest(solved, lambda x: abs(x - solved) <= 1e-14 * solved)
-            self.backwards = self._build(self.held, solved, own_base=True)
+            self.backwards = self._build(solved, own_base=True)
             yield self.backwards
+
+    def _fits(self, schedule: Any, count: Any) -> bool:
+        places = self._places(schedule, count)
+        if not all(place.clock_fits and place.base_fits for place in places):
+            return False
+        peak = max(abs(leaf.base_lr(self.index)) for leaf in self.leaves)
+        return self._is_shown(self._rate(schedule, count), peak)
+
+    def _places(self, schedule: Any, count: Any) -> "list[_Place]":
+        """Where each part stands, and where it is due if `schedule` describes the scheduler."""
+        return [
+            _Place(
+                clock=leaf.clock.reading(leaf.state),
+                due=None
+                if leaf.clock.kept_if_resumed and part.schedule.last_epoch != -1
+                else part.clock,
+                base=leaf.base_lr(self.index),
+                due_base=getattr(part.schedule, "_base", None),
+            )
+            for part, leaf in zip(protocol.parts_at(schedule, int(count)), self.leaves, strict=True)
+        ]
+
+    def _is_shown(self, rate: float, peak: float = 0.0) -> bool:
+        relative = max(leaf.port.relative_error for leaf in self.leaves)
+        if hasattr(self.group["lr"], "dtype"):  # a tensor of float32
+            relative = max(relative, 1e-4)
+        return abs(rate - self.shown) <= relative * abs(self.shown) + 1e-12 * peak
+
+    @staticmethod
+    def _rate(schedule: Any, count: Any) -> float:
+        with jax.ensure_compile_time_eval(), xp.float64():
+            return float(schedule(count))
+
+    def _build(self, lr: float | None, own_base: bool = False) -> Any:
+        table = {"total_steps": self.total_steps} if self.has_functions else {}
+        try:
+            with without_warnings():  # There may be a better one.
+                return self._node(self.taken, lr, own_base, table)
+        except Unreadable:
+            raise
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise Unreadable(f"is not possible here: {error}".rstrip(".")) from error
+
+    def _node(self, node: Snapshot, lr, own_base: bool, table: dict, begun: bool = True) -> Any:
+        values = node.arguments(self.group, self.index)
+        if node.is_composition:
+            # A SequentialLR has taken back its parts' first steps, and with them when each was
+            # built.
+            begun = begun and node.cls is not SequentialLR
+            parts = [self._node(part, lr, own_base, {}, begun) for part in node.parts]
+            return node.cls(parts, **values, **table)
+        values |= table if node.has_functions else {}
+        values["last_epoch"] = node.built_at if begun else -1
+        if node.port.carries_lr:
+            values["lr"] = lr
+            values |= {"initial_lr": node.base_lr(self.index)} if own_base else {}
+        return node.cls(**values)
+
+    # --- where the guess and what is held part ways ---
 
     def _warn(self, found: Any) -> None:
         rate = found._carried()[0]
@@ -360,50 +392,103 @@ class _Group:
             " or `from_torch([first, second])` of all that step together."
         )
 
-    def _fits(self, schedule: Any, count: Any) -> bool:
-        parts = protocol.parts_at(schedule, int(count))
-        for part, leaf in zip(parts, self.held.leaves(), strict=True):
-            there = part.schedule._own_clock or part.clock == leaf.state["last_epoch"]
-            there = part.clock == leaf.state["_step_count"] - 1 if leaf.cls is SWALR else there
-            base = getattr(part.schedule, "_base", None)
-            if not there or not (
-                base is None or math.isclose(base, base_of(leaf, self.index), rel_tol=1e-12)
-            ):
-                return False
-        # CosineAnnealingLR's recursion drifts far past T_max, and a tensor holds a float32.
-        drifts = any(leaf.cls is CosineAnnealingLR for leaf in self.held.leaves())
-        relative = 1e-4 if drifts or hasattr(self.group["lr"], "dtype") else 1e-9
-        peak = max([abs(base_of(leaf, self.index)) for leaf in self.held.leaves()])
-        error = abs(self._rate(schedule, count) - self.shown)
-        return error <= relative * abs(self.shown) + 1e-12 * peak
+    def _check_initial_rates(self, listed: Any, count: Any) -> None:
+        """Raises for different initial rates: the parts of a composition of ours share one."""
+        if any(part._resets_initial_lr for part in singles(listed)):
+            return
+        bases = [leaf.base_lr(self.index) for leaf in self.leaves if leaf.port.carries_lr]
+        if any(base != bases[0] for base in bases):
+            raise DifferentInitialRates(
+                f"must hold parts that were built on the same initial rate, got {bases}: the"
+                " optimizer's `initial_lr` was changed between them",
+                f"For what it does from here on, {_STEP_ON}" if count else STEP_A_COPY,
+            )
 
-    @staticmethod
-    def _rate(schedule: Any, count: Any) -> float:
-        with jax.ensure_compile_time_eval(), xp.float64():
-            return float(schedule(count))
+    def _unexplained(self, count: Any) -> Unexplained:
+        """The cause, as far as it shows in what is held."""
+        lr = self._initial_rate()
+        schedule = self.as_listed() if lr is None else self._build(lr, own_base=True)
+        places = self._places(schedule, count)
+        if not all(place.clock_fits for place in places):
+            return Unexplained(
+                "must hold parts that were stepped together, got"
+                f" {[leaf.cls.__name__ for leaf in self.leaves]} at steps"
+                f" {[place.clock for place in places]}, and at step {count} of the whole they are"
+                f" due at {[place.clock if place.due is None else place.due for place in places]}:"
+                " one was stepped on its own",
+                f"For what it does from here on, {_STEP_ON}",
+            )
+        if (part := self._set_by_another_part()) is not None:
+            done = "stepped" if count else "built"
+            name, last = part.cls.__name__, self.taken.parts[-1].cls.__name__
+            return Unexplained(
+                f"must list its parts in the order in which they were {done}, got {last} as the"
+                f" last, and it was {name} that set the rate now, {self.shown}: they were {done} in"
+                " another order than listed",
+                f"Write `from_torch([...])` with {name} as the last."
+                if count
+                else f"Build them in the order listed. {STEP_A_COPY}",
+            )
+        last_lr = self.taken.last_lr(self.index)
+        if last_lr is not None and not self._is_shown(last_lr):
+            return Unexplained(
+                f"must show the rate that its own last step set, {last_lr}, got {self.shown} at"
+                f" step {count}: {self._who_else(count)}",
+                f"{_ALL_TOGETHER} After a rate set by hand, {_STEP_ON}",
+            )
+        return Unexplained(
+            f"must show the rate that its own steps give, {self._rate(schedule, count)}, got"
+            f" {self.shown} at step {count}: before its last step another scheduler or a person set"
+            " the rate, or an attribute or a value in the optimizer's groups was changed",
+            f"{_ALL_TOGETHER} After a change by hand, {_STEP_ON}",
+        )
 
-    def _build(self, held: Held, lr: float | None, own_base: bool = False) -> Any:
-        table = {"total_steps": self.total_steps} if self.of_functions else {}
-        try:
-            with without_warnings():  # There may be a better one.
-                return self._node(held, lr, own_base, table)
-        except Unreadable:
-            raise
-        except (TypeError, ValueError, ArithmeticError) as error:
-            raise Unreadable(f"is not possible here: {error}".rstrip(".")) from error
+    def _set_by_another_part(self) -> Snapshot | None:
+        """The part of a chain that has set the rate now, if it is not the last one."""
+        if self.taken.cls is not ChainedScheduler:
+            return None
+        rates = [part.last_lr(self.index) for part in self.taken.parts]
+        shows = [rate is not None and self._is_shown(rate) for rate in rates]
+        return self.taken.parts[shows.index(True)] if any(shows) and not shows[-1] else None
 
-    def _node(self, held: Held, lr, own_base: bool, table: dict, begun: bool = True) -> Any:
-        if held.cls is ChainedScheduler:
-            parts = [self._node(part, lr, own_base, {}, begun) for part in held.parts]
-            return ChainedScheduler(parts, **table)
-        if held.cls is SequentialLR:
-            # It has taken back its parts' first steps, and with them when each was built.
-            parts = [self._node(part, lr, own_base, {}, False) for part in held.parts]
-            return SequentialLR(parts, list(held.state["_milestones"]), **table)
-        values = arguments(held, self.group, self.index)
-        values |= table if held.cls in OF_FUNCTIONS or "scale_fn" in values else {}
-        values["last_epoch"] = built_at(held) if begun else -1
-        if held.cls not in (CyclicLR, OneCycleLR):
-            values["lr"] = lr
-            values |= {"initial_lr": base_of(held, self.index)} if own_base else {}
-        return held.cls(**values)
+    def _who_else(self, count: Any) -> str:
+        """Who has set the rate since the scheduler's last step."""
+        built_on = self._initial_rate()
+        initial_lr = to_python(self.group.get("initial_lr", built_on))
+        if built_on not in (None, initial_lr):
+            return (
+                "another scheduler, which was built after it and made the optimizer's `initial_lr`"
+                f" {initial_lr}, stepped after it"
+            )
+        if count and self._is_shown(built_on or initial_lr or 0.0):
+            return (
+                "that is the initial rate, as if the state of only one of scheduler and optimizer"
+                " had been loaded"
+            )
+        return "another scheduler stepped after it, or the rate was set by hand"
+
+
+_STEP_ON = (
+    'give `total_steps=N` and `start="now"`, and a copy of the scheduler is stepped on from where'
+    " it is."
+)
+_ALL_TOGETHER = (
+    "Write `from_torch([first, second])` with all schedulers in the order in which they step."
+)
+
+
+class _Place(NamedTuple):
+    """Where a part of a scheduler stands."""
+
+    clock: int
+    due: int | None  # None where it shows in no attribute
+    base: float  # the initial rate that it was built on
+    due_base: float | None  # None where it is built on none
+
+    @property
+    def clock_fits(self) -> bool:
+        return self.due is None or self.clock == self.due
+
+    @property
+    def base_fits(self) -> bool:
+        return self.due_base is None or math.isclose(self.base, self.due_base, rel_tol=1e-12)

@@ -12,52 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._combine.counts import delay
-from .._schedulers import COMPOSITES, OF_FUNCTIONS, SCHEDULERS
-from .._schedulers.chained_scheduler import ChainedScheduler
-from .._schedulers.constant_lr import ConstantLR
-from .._schedulers.cosine_annealing_lr import CosineAnnealingLR
-from .._schedulers.cosine_annealing_warm_restarts import CosineAnnealingWarmRestarts
+from .._schedulers import SCHEDULERS
 from .._schedulers.cyclic_lr import CyclicLR
-from .._schedulers.exponential_lr import ExponentialLR
 from .._schedulers.lambda_lr import LambdaLR
-from .._schedulers.linear_lr import LinearLR
-from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
-from .._schedulers.one_cycle_lr import OneCycleLR
-from .._schedulers.polynomial_lr import PolynomialLR
-from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
-from .._schedulers.sequential_lr import SequentialLR
-from .._schedulers.step_lr import StepLR
-from .._schedulers.swalr import SWALR
-from . import old_states, state_schema
+from . import clocks, kinds, old_states
+from .errors import DifferentInitialRates, Unexplained, Unreadable
 from .from_torch import MOST_CALLS, as_total_steps, read
-from .snapshot import Held, Unreadable, plain
+from .numeric import int_if_integer, is_finite, to_python
+from .ports import PORTS, Port, named_by, port_of
+from .snapshot import Snapshot
 
-# The keys that tell a class from those below it.
-_TELLTALES: list[tuple[type, tuple[str, ...]]] = [
-    (SequentialLR, ("_milestones", "_schedulers", "last_epoch")),
-    (ChainedScheduler, ("_schedulers",)),
-    (OneCycleLR, ("total_steps", "cycle_momentum")),
-    (CyclicLR, ("total_size", "step_ratio", "max_lrs", "mode", "scale_mode", "cycle_momentum")),
-    (ReduceLROnPlateau, ("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs")),
-    (SWALR, ("anneal_epochs",)),
-    (CosineAnnealingWarmRestarts, ("T_0", "T_mult", "T_cur", "T_i", "eta_min")),
-    (CosineAnnealingLR, ("T_max", "eta_min")),
-    (LinearLR, ("start_factor", "end_factor", "total_iters")),
-    (PolynomialLR, ("power", "total_iters")),
-    (ConstantLR, ("factor", "total_iters")),
-    (MultiStepLR, ("milestones", "gamma")),
-    (StepLR, ("step_size", "gamma")),
-    (ExponentialLR, ("gamma",)),
-    (LambdaLR, ("lr_lambdas",)),
-    (MultiplicativeLR, ("lr_lambdas",)),
-]
-_KEYS = dict(_TELLTALES)
 _MOST_PARTS = 256
-_IN_GROUPS = {
-    OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
-    SWALR: ("swa_lr",),
-}
 
 
 def from_torch_state_dict(
@@ -109,9 +75,9 @@ def from_torch_state_dict(
         )
     given = _Functions(functions)
     try:
-        held = _held(cls_or_name, state_dict, given, "")
+        taken = _snapshot(cls_or_name, state_dict, given, "")
         given.check()
-        groups = _groups(held, state_dict, optimizer_state_dict)
+        groups = _groups(taken, state_dict, optimizer_state_dict)
     except (KeyError, IndexError, AttributeError) as error:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
@@ -123,15 +89,15 @@ def from_torch_state_dict(
             " `_schedulers`, got one that contains itself."
         ) from None
     try:
-        schedule = read(held, groups, total_steps)
+        schedule = read(taken, groups, total_steps)
     except Unreadable as reason:
         hint = ""
-        if "do not explain" in str(reason):
+        if isinstance(reason, Unexplained):
             rate = "`_last_lr`" if optimizer_state_dict is None else "the optimizer's `lr`"
             hint = f" One of {rate}, `base_lrs`, `last_epoch` and `_step_count` belies the others."
-        if "must agree on `initial_lr`" in str(reason):
+        if isinstance(reason, DifferentInitialRates):
             hint = " It is what each has as `base_lrs`."
-        if any(leaf.cls is CyclicLR for leaf in held.leaves()):
+        if any(leaf.cls is CyclicLR for leaf in taken.leaves()):
             hint += " A `scale_fn` that a CyclicLR had must be passed, too."
         raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
     except ValueError as error:
@@ -142,7 +108,7 @@ def from_torch_state_dict(
                 f" scheduler reaches, got one past its end. {text}"
             )
         raise ValueError(text) from None
-    return delay(schedule, 1) if held.state.get(old_states.LATE) else schedule
+    return delay(schedule, 1) if taken.state.get(old_states.LATE) else schedule
 
 
 class _Functions:
@@ -175,7 +141,9 @@ class _Functions:
                 f"`from_torch_state_dict({key}=...)` must be a function, or a list of {number}, got"
                 f" {value!r}."
             )
-        return [_with_attributes(f, held) for f, held in zip(listed, saved, strict=True)]
+        return [
+            _with_attributes(f, attributes) for f, attributes in zip(listed, saved, strict=True)
+        ]
 
     def count_part(self) -> None:
         self.parts += 1
@@ -212,44 +180,54 @@ def _with_attributes(function: Callable, saved: Any) -> Callable:
     return function
 
 
-def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: str) -> Held:
+def _snapshot(named: Any, state: Mapping[str, Any], given: _Functions, place: str) -> Snapshot:
     """A scheduler as its dict tells; `named` is its class, or a list of that and its parts'."""
     given.count_part()
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
         named, *parts = named
-    cls = _class(named)
-    _check(cls, state_dict)
-    if cls in COMPOSITES:
-        dicts = old_states.parts(cls, state_dict)
-        return Held(cls, dict(state_dict), _parts(parts, dicts, given, place))
+    port = _port(named)
+    _check(port, state)
+    if port.parts is not None:
+        return Snapshot(port.cls, dict(state), _parts(parts, port.parts(state), given, place))
     if parts:
         raise ValueError(
-            f"`from_torch_state_dict(cls_or_name=...)` must name a {cls.__name__} alone, as it has"
-            f" no parts, got {[named, *parts]!r}."
+            f"`from_torch_state_dict(cls_or_name=...)` must name a {port.cls.__name__} alone, as it"
+            f" has no parts, got {[named, *parts]!r}."
         )
-    return Held(cls, _completed(cls, state_dict, given, place))
+    return Snapshot(port.cls, _completed(port, state, given, place))
 
 
-def _check(cls: type, state_dict: Mapping[str, Any]) -> None:
-    """Raises unless the dict is one of that class."""
-    own = [key for key in _KEYS[cls] if key not in state_dict]
-    lacking = own or state_schema.lacking(cls, state_dict)
-    if lacking:
+def _check(port: Port, state: Mapping[str, Any]) -> None:
+    """Raises unless the dict is one of that class, and holds what it may."""
+    name = port.cls.__name__
+    if lacking := port.lacking(state):
         raise ValueError(
-            f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
-            f" `{lacking[0]}`, got one with {sorted(map(str, state_dict))}."
+            f"`from_torch_state_dict(state_dict=...)` must be that of a {name}, which has"
+            f" `{lacking[0]}`, got one with {sorted(map(str, state))}."
         )
-    told = _named(state_dict)
-    if told is not cls and told not in OF_FUNCTIONS:
+    told = named_by(state)
+    if told is None or told.telltales != port.telltales:
         raise ValueError(
-            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
-            f" that of a {told.__name__ if told else 'scheduler of another class'}."
+            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {name} for"
+            f" that of a {told.cls.__name__ if told else 'scheduler of another class'}."
         )
-    state_schema.check(cls, state_dict)
+    if unknown := port.unknown(state):
+        raise ValueError(
+            f"`from_torch_state_dict(state_dict=...)` must be that of PyTorch's own {name}, got a"
+            f" subclass's, with {', '.join(f'`{key}`' for key in unknown)}: convert the live"
+            " object, with `from_torch(scheduler, total_steps=N)`."
+        )
+    for key in sorted(port.keys, key="base_lrs".__ne__):
+        kind = port.keys[key]
+        if key in state and not kind.holds(state[key], state):
+            raise ValueError(
+                f"`from_torch_state_dict(state_dict=...)` must hold {kind.words} as `{key}`, got"
+                f" {kinds.shown(state[key])}."
+            )
 
 
-def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Held, ...]:
+def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Snapshot, ...]:
     """The parts of a composition, whose classes are told or show in what they hold."""
     places = [f"{place}schedulers_{index}_" for index in range(len(dicts))]
     named = named or [_told(state, given, at) for state, at in zip(dicts, places, strict=True)]
@@ -259,26 +237,32 @@ def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Hel
             f" {len(named)}."
         )
     each = zip(named, dicts, places, strict=True)
-    return tuple(_held(part, state, given, at) for part, state, at in each)
+    return tuple(_snapshot(part, state, given, at) for part, state, at in each)
 
 
-def _completed(cls: type, state_dict: Mapping, given: _Functions, place: str) -> dict[str, Any]:
+def _completed(port: Port, saved: Mapping, given: _Functions, place: str) -> dict[str, Any]:
     """The attributes of a single scheduler as they are today, with its functions."""
-    state = old_states.modern(cls, state_dict, alone=not place)
-    if not place and state["last_epoch"] < 0 and cls is not ReduceLROnPlateau:
+    state = dict(saved)
+    # PyTorch 1.1 did not count its steps: they are those since the construction at -1.
+    state["last_epoch"] = int_if_integer(to_python(state["last_epoch"]))
+    state["_step_count"] = int_if_integer(
+        to_python(state.get("_step_count", state["last_epoch"] + 1))
+    )
+    state |= port.modern(state, not place)
+    if not place and state["last_epoch"] < 0 and port.clock is not clocks.FROM_0:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold a count from 0 up as `last_epoch`,"
             f" got {state['last_epoch']}."
         )
-    if cls in OF_FUNCTIONS:
-        saved = state["lr_lambdas"]
-        state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
-    if cls is CyclicLR:
+    if "lr_lambdas" in state:
+        attributes = state["lr_lambdas"]
+        state["lr_lambdas"] = given.take(place, "lr_lambda", len(attributes), attributes)
+    if "_scale_fn_custom" in state:
         state["_scale_fn_custom"] = _scale_fn(state, given, place)
     return state
 
 
-def _class(named: Any) -> type:
+def _port(named: Any) -> Port:
     name = named if isinstance(named, str) else getattr(named, "__name__", repr(named))
     cls = next((c for c in SCHEDULERS if c.__name__ == name), None)
     if cls is None:
@@ -287,31 +271,26 @@ def _class(named: Any) -> type:
             f" {named!r}: known are {', '.join(c.__name__ for c in SCHEDULERS)}. One of another"
             " class converts alive, with `from_torch(scheduler, total_steps=N)`."
         )
-    return cls
-
-
-def _named(state: Mapping[str, Any]) -> type | None:
-    """The class, by what its dict holds; LambdaLR for a MultiplicativeLR."""
-    return next((c for c, keys in _TELLTALES if all(key in state for key in keys)), None)
+    return port_of(cls)
 
 
 def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
     """The class of a part."""
-    cls = _named(state)
-    if cls is None:
+    port = named_by(state)
+    if port is None:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
             f" with {sorted(map(str, state))}{_nearly(state)}."
         )
-    return _lambda_or_multiplicative(state, given, place) if cls is LambdaLR else cls
+    return _lambda_or_multiplicative(state, given, place) if port.cls is LambdaLR else port.cls
 
 
 def _nearly(state: Mapping[str, Any]) -> str:
     """Which class's dict it would be with a single key more."""
-    for cls, keys in _KEYS.items():
-        lacking = [key for key in keys if key not in state]
-        if len(lacking) == 1 and not state_schema.unknown(cls, state):
-            return f" (that of a {cls.__name__} has `{lacking[0]}`, too)"
+    for port in PORTS:
+        lacking = [key for key in port.telltales if key not in state]
+        if len(lacking) == 1 and not port.unknown(state):
+            return f" (that of a {port.cls.__name__} has `{lacking[0]}`, too)"
     return ""
 
 
@@ -320,7 +299,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
     value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
     if value is None:
         return LambdaLR  # Either asks for the function first.
-    bases, step = list(map(plain, state["base_lrs"])), max(0, plain(state["last_epoch"]))
+    bases, step = list(map(to_python, state["base_lrs"])), max(0, to_python(state["last_epoch"]))
     listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
     if not all(map(callable, listed)):
         return LambdaLR  # likewise
@@ -328,7 +307,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
 
     def explains(factors: list) -> bool:
         rates = [base * factor for base, factor in zip(bases, factors, strict=False)]
-        shown = map(plain, state["_last_lr"])
+        shown = map(to_python, state["_last_lr"])
         return all(math.isclose(*pair, rel_tol=1e-9) for pair in zip(rates, shown, strict=False))
 
     if not explains([function(step) for function in functions]):
@@ -362,9 +341,10 @@ def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable 
     return None if taken is None else taken[0]
 
 
-def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[dict[str, Any]]:
+def _groups(
+    taken: Snapshot, state_dict: Mapping, optimizer: Mapping | None
+) -> list[dict[str, Any]]:
     """The optimizer's parameter groups, or what the scheduler itself says about them."""
-    leaves = list(held.leaves())
     if optimizer is not None:
         if not isinstance(optimizer, Mapping) or "param_groups" not in optimizer:
             raise TypeError(
@@ -372,17 +352,14 @@ def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[
                 f" `state_dict()`, with 'param_groups', got {optimizer!r}."
             )
         groups = _param_groups(optimizer["param_groups"])
-    elif "_last_lr" in state_dict and not old_states.built_in_turn(held.cls, state_dict):
-        groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
+    elif "_last_lr" in state_dict and not old_states.built_in_turn(state_dict):
+        groups = [{"lr": to_python(lr)} for lr in state_dict["_last_lr"]]
     else:
-        raise ValueError(_lacks(held.cls, "lr"))
+        raise ValueError(_lacks(taken.cls, "lr"))
     if any("lr" not in group for group in groups) or not groups:
-        raise ValueError(_lacks(held.cls, "lr"))
-    for leaf in leaves:
-        needed = _IN_GROUPS.get(leaf.cls, ())
-        if leaf.cls is OneCycleLR and leaf.state["cycle_momentum"]:
-            needed += ("base_momentum", "max_momentum")
-        for name in needed:
+        raise ValueError(_lacks(taken.cls, "lr"))
+    for leaf in taken.leaves():
+        for name in leaf.port.needed_in_groups(leaf.state):
             if any(name not in group for group in groups):
                 raise ValueError(_lacks(leaf.cls, name))
             _check_groups(name, groups)
@@ -401,7 +378,7 @@ def _param_groups(listed: Any) -> list[dict[str, Any]]:
 
 def _check_groups(name: str, groups: list[dict[str, Any]]) -> None:
     for group in groups:
-        if not state_schema.is_finite(group[name]):
+        if not is_finite(group[name]):
             raise ValueError(
                 "`from_torch_state_dict(optimizer_state_dict=...)` must hold a finite number as"
                 f" `{name}` of each group, got {group[name]!r}."

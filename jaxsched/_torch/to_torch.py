@@ -21,12 +21,10 @@ from .._core.value import known, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
-from .._schedulers.cyclic_lr import CyclicLR
-from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
-from .._schedulers.swalr import SWALR
 from .._text.expression import Expression
+from .ports import port_of
 
 
 def the_torch(name: str) -> Any:
@@ -41,9 +39,9 @@ def the_torch(name: str) -> Any:
 
 def scheduler_class(cls: type) -> type:
     """PyTorch's class of the same name."""
-    from torch.optim import lr_scheduler, swa_utils
+    import torch
 
-    return getattr(swa_utils if cls is SWALR else lr_scheduler, cls.__name__)
+    return getattr(getattr(torch.optim, port_of(cls).module), cls.__name__)
 
 
 def to_torch(schedule: Any, optimizer: Any) -> Any:
@@ -130,14 +128,10 @@ def _check(schedule: Any) -> None:
         _check(part)
 
 
-# What a PyTorch scheduler takes a list of, one entry for each parameter group.
-_PER_GROUP = {"lr", "initial_lr", "lr_lambda", "base_lr", "max_lr", "base_momentum", "max_momentum",
-              "min_lr", "swa_lr"}  # fmt: skip
-
-
 def _check_alike(members: Sequence) -> None:
     """Raises where groups differ in what PyTorch's schedulers have once for all groups."""
     first = members[0]
+    may_differ = port_of(type(first)).per_group | {"lr", "initial_lr", "schedulers"}
     for member in members[1:]:
         same_parts = len(getattr(member, "schedulers", ())) == len(getattr(first, "schedulers", ()))
         if type(member) is not type(first) or not same_parts:
@@ -147,7 +141,7 @@ def _check_alike(members: Sequence) -> None:
             )
         for field in dataclasses.fields(first):
             ours, theirs = getattr(first, field.name), getattr(member, field.name)
-            if field.name not in _PER_GROUP | {"schedulers"} and not same(ours, theirs):
+            if field.name not in may_differ and not same(ours, theirs):
                 raise ValueError(
                     f"`to_torch(schedule=...)` must have one `{field.name}` for all groups, as"
                     f" PyTorch's {type(first).__name__} has, got {ours!r} and {theirs!r}."
@@ -202,7 +196,7 @@ def set_value(group: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _group_values(schedule) -> dict[str, Any]:
-    """What PyTorch finds in the group: the rates, and the levels a resumed scheduler left there."""
+    """What PyTorch finds in the group: the rates, and what a resumed scheduler left there."""
     if isinstance(schedule, ReduceLROnPlateau):
         return {"lr": _plain(schedule.lr)}
     values: dict[str, Any] = {}
@@ -210,14 +204,9 @@ def _group_values(schedule) -> dict[str, Any]:
     for part in singles(schedule):
         if getattr(part, "last_epoch", -1) == -1:
             continue
-        if isinstance(part, OneCycleLR):
-            initial_lr = part.max_lr / part.div_factor
-            values |= {"max_lr": part.max_lr, "min_lr": initial_lr / part.final_div_factor}
-            values |= {"max_momentum": part.max_momentum, "base_momentum": part.base_momentum}
-        elif isinstance(part, CyclicLR):
-            initial_lr = part.base_lr
-        elif initial_lr is None:
-            initial_lr = lr
+        left = port_of(type(part)).left_in_group(part)
+        initial_lr = left.get("initial_lr", lr if initial_lr is None else initial_lr)
+        values |= left
     values |= {} if lr is None else {"lr": lr}
     values |= {} if initial_lr is None else {"initial_lr": initial_lr}
     return {name: _plain(value) for name, value in values.items()}
@@ -234,10 +223,9 @@ def _build(members: Sequence, optimizer) -> Any:
         return cls(optimizer, parts, milestones=[int(m) for m in first.milestones])
     with _own_initial_rates(members, optimizer):
         scheduler = cls(optimizer, **_arguments(members))
-    if isinstance(first, ReduceLROnPlateau):
-        for name in ("best", "num_bad_epochs", "cooldown_counter"):
-            if getattr(first, name) is not None:
-                setattr(scheduler, name, _plain(getattr(first, name)))
+    for name in port_of(type(first)).attributes_only:
+        if getattr(first, name) is not None:
+            setattr(scheduler, name, _plain(getattr(first, name)))
     return scheduler
 
 
