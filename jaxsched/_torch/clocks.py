@@ -31,8 +31,9 @@ def _before_first_step(state: State) -> int:
 
 
 class Clock(NamedTuple):
-    """How one kind of scheduler counts."""
+    """How one kind of scheduler counts its steps; each function gets the scheduler's state."""
 
+    # How often `step()` has been called since construction.
     steps: Callable[[State], Any] = lambda state: _since_built(state, _built_at(state))
     built_at: Callable[[State], int] = _built_at  # the `last_epoch` that its constructor got
     reading: Callable[[State], int] = last_epoch  # what its rate is computed from

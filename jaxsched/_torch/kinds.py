@@ -1,4 +1,4 @@
-"""What the keys of a scheduler's `state_dict()` may hold, in PyTorch 1.1 to 2.14."""
+"""Kinds of values under the keys of a scheduler's `state_dict()`, in PyTorch 1.1 to 2.14."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from .numeric import is_finite, real_or_none, to_python
 from .old_states import is_phase, strategy
 
 _MOST = 2**31 - 1  # Counts are int32 in JAX.
-_MOST_MILESTONES = 1024  # Each is a number of its own in the schedule, and takes a millisecond.
+_MOST_MILESTONES = 1024  # Each is a leaf of the schedule, and takes a millisecond.
 
 
 def _always(state: Mapping) -> bool:
@@ -20,11 +20,11 @@ def _never(state: Mapping) -> bool:
 
 
 class Kind(NamedTuple):
-    """What a key holds: in words, as a check of the value in its state, and whether it must."""
+    """What a key may hold."""
 
-    words: str
-    holds: Callable[[Any, Mapping[str, Any]], bool]
-    needed: Callable[[Mapping[str, Any]], bool] = _always
+    words: str  # for error messages
+    holds: Callable[[Any, Mapping[str, Any]], bool]  # whether a value may stand in a state
+    needed: Callable[[Mapping[str, Any]], bool] = _always  # whether a state must have the key
 
     @property
     def optional(self) -> "Kind":
@@ -35,7 +35,7 @@ class Kind(NamedTuple):
         return self._replace(needed=lambda state: not all(key in state for key in older))
 
     def beside(self, key: str) -> "Kind":
-        """Needed where the state has `key`, which came in the same PyTorch."""
+        """Needed where the state has `key`, which came with the same version of PyTorch."""
         return self._replace(needed=lambda state: key in state)
 
     def where(self, needed: Callable[[Mapping[str, Any]], bool]) -> "Kind":
@@ -62,7 +62,7 @@ def _flag(value: Any, _: Mapping) -> bool:
 
 
 def _numbers(value: Any, state: Mapping) -> bool:
-    """A list of numbers, as long as `base_lrs` where there are such."""
+    """A list of numbers, as long as `base_lrs` if the state has these."""
     if not isinstance(value, list | tuple) or not value or not all(map(is_finite, value)):
         return False
     bases = state.get("base_lrs", value)
@@ -74,11 +74,15 @@ def _initial(value: Any, state: Mapping) -> bool:
 
 
 def _floors(value: Any, state: Mapping) -> bool:
-    return isinstance(value, list | tuple) and all(map(is_finite, value)) and _known(value, state)
+    return (
+        isinstance(value, list | tuple)
+        and all(map(is_finite, value))
+        and _for_all_groups(value, state)
+    )
 
 
-def _known(value: Any, state: Mapping) -> bool:
-    """Whether a plateau's floors are those of all groups that it showed."""
+def _for_all_groups(value: Any, state: Mapping) -> bool:
+    """Whether a plateau has a floor for each group of `_last_lr`."""
     shown = state.get("_last_lr", value)
     new_groups = state.get("default_min_lr") is not None
     return new_groups or not isinstance(shown, list | tuple) or len(shown) == len(value)
@@ -97,7 +101,7 @@ def _milestones(value: Any, _: Mapping) -> bool:
 
 
 def _milestone(value: Any) -> bool:
-    """A count that `step` reaches or not; JSON makes it a string."""
+    """A number, whether or not a count reaches it; a string if read from JSON."""
     try:
         return real_or_none(float(value) if isinstance(value, str) else value) is not None
     except ValueError:
@@ -117,7 +121,7 @@ def _function(value: Any, _: Mapping) -> bool:
 
 
 def _phases(value: Any, state: Mapping) -> bool:
-    """PyTorch's own two or three, each ending where the share of the first in all steps says."""
+    """The two or three phases that PyTorch makes from `total_steps` and `pct_start`."""
     if not isinstance(value, list | tuple) or len(value) not in (2, 3):
         return False
     for place, phase in enumerate(value):
@@ -128,13 +132,16 @@ def _phases(value: Any, state: Mapping) -> bool:
     first, *middle, last = [to_python(phase["end_step"]) for phase in value]
     total = real_or_none(state.get("total_steps"))
     if total is None:
-        return True  # which is refused for itself
+        return True  # `total_steps` is refused by its own kind.
     has_length = first != 0  # PyTorch would divide by it.
     return has_length and -1 <= first <= total - 1 == last and middle in ([], [2 * first])
 
 
 def _not_over(value: Any, state: Mapping) -> bool:
-    """Whether PyTorch's OneCycleLR can stand there: its last phase may have no length."""
+    """Whether PyTorch's OneCycleLR can stand there.
+
+    That is `total_steps` at most, and one less if the last phase has no length.
+    """
     now, total = real_or_none(value), real_or_none(state.get("total_steps"))
     if not DONE.holds(value, state) or now is None or total is None:
         return DONE.holds(value, state)
@@ -158,7 +165,7 @@ def _way_down(value: Any, state: Mapping) -> bool:
 
 
 def _strategy(value: Any, state: Mapping) -> bool:
-    """PyTorch's own function; it is not looked at beside the name of today."""
+    """One of PyTorch's functions; anything if the state has the name that replaced it."""
     named = "_anneal_strategy" in state or "_anneal_func_type" in state
     return named or strategy(value) is not None
 

@@ -1,4 +1,8 @@
-"""State dicts of PyTorch 1.1 to 2.9: their values under the keys of today."""
+"""State dicts of PyTorch 1.1 to 2.9: their values under the keys of today's PyTorch.
+
+The functions for a single scheduler get its state and whether it is alone, in no composition; they
+return what is different today.
+"""
 
 import bisect
 import math
@@ -11,14 +15,14 @@ from .numeric import int_if_integer, to_python
 
 State = Mapping[str, Any]
 
-# The names of PyTorch's functions, which it held where a string is today.
+# The functions that PyTorch kept where it keeps a string today.
 _STRATEGIES = {
     "_annealing_cos": "cos",
     "_annealing_linear": "linear",
     "_cosine_anneal": "cos",
     "_linear_anneal": "linear",
 }
-LATE = "_late"  # A key of our own: the cycles of PyTorch 1.1 began one step late.
+LATE = "_late"  # A key of our own, for cycles that began one step late, as in PyTorch 1.1.
 _OWN_SCALES = ("_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
 _TWO_PHASES = (
     ("initial_lr", "max_lr", "max_momentum", "base_momentum"),
@@ -33,19 +37,19 @@ _PHASE_KEYS = ("start_lr", "end_lr", "start_momentum", "end_momentum")
 
 
 def strategy(function: Any) -> str | None:
-    """Which of PyTorch's own annealing functions it is: "cos", "linear", or none of them."""
+    """The `anneal_strategy` of one of PyTorch's annealing functions; None for any other."""
     name = getattr(function, "__name__", None) if callable(function) else None
     return _STRATEGIES.get(name) if isinstance(name, str) else None
 
 
 def is_phase(phase: Mapping[str, Any], place: int, phases: int) -> bool:
-    """Whether a phase of OneCycleLR goes from and to where PyTorch's own does."""
+    """Whether a phase of OneCycleLR has the ends of PyTorch's own phase at this place."""
     known = _TWO_PHASES if phases == 2 else _THREE_PHASES
     return all(phase.get(key) == name for key, name in zip(_PHASE_KEYS, known[place], strict=True))
 
 
 def own_function(state: Mapping[str, Any]) -> Callable | None:
-    """The `scale_fn` of a CyclicLR where its dict holds it, as up to PyTorch 2.1."""
+    """The `scale_fn` that a CyclicLR's dict holds, as up to PyTorch 2.1."""
     for key in ("_scale_fn_custom", "scale_fn"):
         function = state.get(key)
         if callable(function) and getattr(function, "__name__", None) not in _OWN_SCALES:
@@ -96,9 +100,9 @@ def listed(state: State) -> list[State]:
 
 
 def waiting(state: State) -> list[State]:
-    """The parts of a SequentialLR as they would wait for their turn today.
+    """The parts of a SequentialLR, those still to come at a `last_epoch` of -1.
 
-    PyTorch 1.10 and 1.11 let them wait at step 0, not -1, where they start all the same.
+    They had 0 in PyTorch 1.10 and 1.11, and started in the same way.
     """
     dicts = listed(state)
     begun = bisect.bisect_right(state["_milestones"], state["last_epoch"])
@@ -114,16 +118,16 @@ def _waits_at_0(part: Mapping[str, Any]) -> bool:
 
 
 def built_in_turn(state: State) -> bool:
-    """Whether it is a SequentialLR of PyTorch 1.10 or 1.11 that has done no step.
+    """Whether it is a SequentialLR of PyTorch 1.10 or 1.11 that has not been stepped.
 
-    The rate is then that of the part built last, whatever its own `_last_lr` says.
+    The rate is then that of the part built last, and not the SequentialLR's `_last_lr`.
     """
     is_sequence = "_milestones" in state
     return is_sequence and state["last_epoch"] == 0 and any(map(_waits_at_0, listed(state)[1:]))
 
 
 def _counter(milestones: Any) -> Counter:
-    """How often the rate drops at each step; JSON has made the steps strings."""
+    """How often the rate drops at each step; the steps are strings if read from JSON."""
     if isinstance(milestones, Mapping):
         numbers = {m: float(m) if isinstance(m, str) else m for m in milestones}
         return Counter(
@@ -132,14 +136,14 @@ def _counter(milestones: Any) -> Counter:
                 for m, n in milestones.items()
             }
         )
-    # PyTorch 1.2 and 1.3 counted those of a list that are over: a broken one is over at the next
-    # whole step, and one below 0 is over from the start.
+    # PyTorch 1.2 and 1.3 counted the milestones of a list up to now: a fractional one counts from
+    # the next step on, and a negative one from the start.
     steps = [to_python(m) for m in milestones if to_python(m) < math.inf]
     return Counter(0 if step < 0 else math.ceil(step) for step in steps)
 
 
 def _phases(state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The two phases of PyTorch 1.3 to 1.7, which kept their lengths."""
+    """The two phases, of which PyTorch 1.3 to 1.7 kept the lengths."""
     up, down = to_python(state["step_size_up"]), to_python(state["step_size_down"])
     phases = [dict(zip(_PHASE_KEYS, names, strict=True)) for names in _TWO_PHASES]
     return [phases[0] | {"end_step": up}, phases[1] | {"end_step": up + down}]

@@ -1,7 +1,7 @@
-"""Arguments that PyTorch does not keep as they were given: each rebuilt from what it computed.
+"""Arguments that PyTorch does not keep as they were given, rebuilt from what it computed of them.
 
 Each function gets a scheduler's state, one of the optimizer's groups and the index of that group.
-None stands for the default.
+It returns None for an argument to be left at its default.
 """
 
 import math
@@ -20,7 +20,7 @@ Group = Mapping[str, Any]
 
 
 def milestones(state: State, group: Group, index: int) -> list:
-    """MultiStepLR's; PyTorch looks the count up in a Counter, and a tensor is not found there."""
+    """MultiStepLR's; without tensors, which PyTorch never finds when it looks the count up."""
     steps = [m for m in state["milestones"].elements() if isinstance(m, numbers.Number)]
     return [int_if_integer(to_python(step)) for step in steps]
 
@@ -49,7 +49,7 @@ def scale_fn(state: State, group: Group, index: int) -> Callable | None:
 
 
 def scale_mode(state: State, group: Group, index: int) -> str | None:
-    """What was given; beside PyTorch's own functions it is replaced."""
+    """CyclicLR's; PyTorch replaces it unless there is a `scale_fn`."""
     return None if state["_scale_fn_custom"] is None else state["scale_mode"]
 
 
@@ -108,7 +108,7 @@ def one_cycle_group(schedule: Any) -> dict[str, Any]:
     }
 
 
-# --- ReduceLROnPlateau, whose state is among our arguments ---
+# --- ReduceLROnPlateau: its state is among the arguments of ours ---
 
 
 def best(state: State, group: Group, index: int) -> float | None:
@@ -121,5 +121,5 @@ def num_bad_epochs(state: State, group: Group, index: int) -> int | None:
 
 
 def cooldown_counter(state: State, group: Group, index: int) -> int | None:
-    """How many more metrics the cooldown takes; an infinite one takes as many as int32 holds."""
+    """How many more metrics the cooldown lasts; an infinite one as many as int32 holds."""
     return max(0, math.ceil(min(state["cooldown_counter"], 2**31 - 1))) or None

@@ -32,7 +32,7 @@ class Snapshot(NamedTuple):
 
     @property
     def is_plateau(self) -> bool:
-        """Whether its steps take a metric, so that its rate is no function of the count."""
+        """Whether `step` takes a metric, so that the rate is no function of the count."""
         return self.cls is ReduceLROnPlateau
 
     @property
@@ -51,19 +51,22 @@ class Snapshot(NamedTuple):
             yield from part.leaves()
 
     def arguments(self, group: Mapping[str, Any], index: int) -> dict[str, Any]:
-        """What a single scheduler's constructor got, but for the rate and `last_epoch`."""
+        """The arguments of a single scheduler, without the rate and `last_epoch`."""
         return self.port.find(self.state, group, index)
 
     def base_lr(self, index: int) -> float:
-        """The initial rate that a single scheduler was built on."""
+        """The initial rate that a single scheduler was built on, in one of the groups."""
         return to_python(self.state["base_lrs"][index])
 
     def check(self, alone: bool) -> None:
-        """Raises where a single scheduler's state belies itself; `alone`, if in no composition."""
+        """Raises where a single scheduler's attributes contradict each other.
+
+        `alone` is one that is part of no composition.
+        """
         self.clock.check(self.state, alone)
 
     def last_lr(self, index: int) -> float | None:
-        """The rate that its own last step left, if it keeps it."""
+        """The rate that its own last step set, if it keeps it."""
         if "_last_lr" not in self.state and self.parts:  # a list of schedulers
             return self.parts[-1].last_lr(index)
         last_lr = self.state.get("_last_lr", ())
@@ -79,7 +82,7 @@ class Snapshot(NamedTuple):
         return len(self.state[self.port.number_of_groups])
 
     def with_floors(self, number: int) -> "Snapshot":
-        """A plateau with floors for `number` groups: PyTorch resets all if a group has come."""
+        """A plateau with `number` floors: PyTorch resets them all if there is another group."""
         default = self.state.get("default_min_lr")
         if default is None or len(self.state["min_lrs"]) == number:
             return self
@@ -109,13 +112,13 @@ look = snapshot  # the name that `_traces/record.py` imports
 
 
 def steps_done(taken: Snapshot) -> Any:
-    """How often `step()` has been called since construction (or, at last, to which epoch)."""
+    """How often `step()` has been called since construction, with the fraction of an epoch."""
     clock = taken.port.clock
     return steps_done(taken.parts[0]) if clock is None else clock.steps(taken.state)
 
 
 def _own_function(function: Any) -> Any:
-    """A function as a schedule may keep it: PyTorch writes into a callable object."""
+    """The function for a schedule: a copy of a callable object, which PyTorch writes into."""
     if hasattr(function, "for_jax"):
         return function.for_jax
     if isinstance(function, types.FunctionType | types.MethodType | functools.partial):

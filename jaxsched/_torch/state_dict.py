@@ -1,8 +1,7 @@
-"""PyTorch's checkpoints to schedules: the `state_dict()` of a scheduler, without PyTorch.
+"""The `state_dict()` of a PyTorch scheduler to a schedule, without PyTorch.
 
-A state dict has the attributes of the live object, with three gaps: it does not say of which
-class its parts are, plain Python functions are not in it, and what lives in the optimizer's
-groups is in the optimizer's own dict.
+A state dict has the attributes of the live object but for three things: the classes of its parts,
+Python functions, and the values in the optimizer's groups, which are in the optimizer's dict.
 """
 
 import copy
@@ -18,7 +17,8 @@ from .._schedulers.lambda_lr import LambdaLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
 from . import clocks, kinds, old_states
 from .errors import DifferentInitialRates, Unexplained, Unreadable
-from .from_torch import MOST_CALLS, as_total_steps, read
+from .from_torch import as_total_steps, read
+from .group_reader import MOST_CALLS
 from .numeric import int_if_integer, is_finite, to_python
 from .ports import PORTS, Port, named_by, port_of
 from .snapshot import Snapshot
@@ -34,32 +34,32 @@ def from_torch_state_dict(
     total_steps: int | None = None,
     **functions: Any,
 ) -> Any:
-    """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be there.
+    """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be installed.
 
     Args:
-      cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR its
-        own; what its parts are shows in what they hold, but for LambdaLR and MultiplicativeLR:
-        where these cannot be told apart, `["SequentialLR", "LinearLR", "LambdaLR"]` can.
+      cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR that
+        name alone: the keys of its parts tell their classes, except LambdaLR from
+        MultiplicativeLR. If these cannot be told apart, pass all names, as in
+        `["SequentialLR", "LinearLR", "LambdaLR"]`.
       state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
-        `torch.load(..., weights_only=True)` or from plain Python or JSON. Keys that only old
-        versions have are known, and the functions that these saved are asked for their names.
+        `torch.load(..., weights_only=True)` or from plain Python or JSON.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
         ReduceLROnPlateau's values.
       total_steps: as in `from_torch`.
-      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, a
-        list where the parameter groups have their own; of a part of a composition, with its
-        place, such as `schedulers_0_lr_lambda`, unless it is the only one. (That a CyclicLR had
-        a `scale_fn` cannot always be seen: pass it.)
+      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, or
+        a list with one for each parameter group. If several parts of a composition have one, name
+        each by its place, as in `schedulers_0_lr_lambda`. (A state dict does not always show that
+        a CyclicLR had a `scale_fn`: pass it.)
 
     Returns:
-      What `from_torch` gives for the live scheduler: the rates that PyTorch goes on with from
-      there. (Its 1.1 began the cycles of a CosineAnnealingWarmRestarts one step late, which
-      gives a `jaxsched.delay`.)
+      The schedule that `from_torch` gives for the live scheduler. (PyTorch 1.1 began the cycles of
+      a CosineAnnealingWarmRestarts one step late, which gives a `jaxsched.delay`.)
 
     Raises:
-      ValueError: for an unknown class, a dict of another one, one that lacks something, or one
-        whose keys belie each other: the message names the key, or what to pass.
-      TypeError: for a `state_dict` that is none, or functions that are none or have no place.
+      ValueError: for an unknown class, a dict of another class, a dict that lacks a key, or one
+        whose keys contradict each other: the message names the key, or what to pass.
+      TypeError: for a `state_dict` that is no dict, or functions that cannot be called or that the
+        scheduler does not take.
 
     >>> state_dict = {
     ...     "step_size": 30, "gamma": 0.1, "base_lrs": [0.1], "last_epoch": 31, "_step_count": 32,
@@ -112,13 +112,13 @@ def from_torch_state_dict(
 
 
 class _Functions:
-    """The functions that the caller passed, and those that would be needed."""
+    """The functions that the caller passed, and those that the scheduler needs."""
 
     def __init__(self, given: dict[str, Any]):
         self.given, self.used, self.missing = given, set[str](), list[str]()
         self.parts = 0
         self.notes = list[str]()
-        self.places = list[str]()  # of all functions that there could be
+        self.places = list[str]()  # the names under which a function could be passed
 
     def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
         """One function for each of `number` groups, with the attributes that PyTorch saved."""
@@ -172,7 +172,7 @@ class _Functions:
 
 
 def _with_attributes(function: Callable, saved: Any) -> Callable:
-    """A callable object as it was saved: PyTorch keeps its `__dict__`."""
+    """The callable object as it was saved: PyTorch saves its `__dict__`."""
     if not saved or isinstance(function, types.FunctionType) or not hasattr(function, "__dict__"):
         return function
     function = copy.copy(function)
@@ -181,7 +181,7 @@ def _with_attributes(function: Callable, saved: Any) -> Callable:
 
 
 def _snapshot(named: Any, state: Mapping[str, Any], given: _Functions, place: str) -> Snapshot:
-    """A scheduler as its dict tells; `named` is its class, or a list of that and its parts'."""
+    """A scheduler from its dict; `named` is its class, or a list of its class and its parts'."""
     given.count_part()
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
@@ -199,7 +199,7 @@ def _snapshot(named: Any, state: Mapping[str, Any], given: _Functions, place: st
 
 
 def _check(port: Port, state: Mapping[str, Any]) -> None:
-    """Raises unless the dict is one of that class, and holds what it may."""
+    """Raises unless the dict has the keys of that class, and each holds what it may."""
     name = port.cls.__name__
     if lacking := port.lacking(state):
         raise ValueError(
@@ -228,7 +228,7 @@ def _check(port: Port, state: Mapping[str, Any]) -> None:
 
 
 def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Snapshot, ...]:
-    """The parts of a composition, whose classes are told or show in what they hold."""
+    """The parts of a composition; where their classes are not `named`, their keys tell them."""
     places = [f"{place}schedulers_{index}_" for index in range(len(dicts))]
     named = named or [_told(state, given, at) for state, at in zip(dicts, places, strict=True)]
     if len(named) != len(dicts):
@@ -241,9 +241,9 @@ def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Sna
 
 
 def _completed(port: Port, saved: Mapping, given: _Functions, place: str) -> dict[str, Any]:
-    """The attributes of a single scheduler as they are today, with its functions."""
+    """The attributes of a single scheduler as today's PyTorch has them, with its functions."""
     state = dict(saved)
-    # PyTorch 1.1 did not count its steps: they are those since the construction at -1.
+    # PyTorch 1.1 had no `_step_count`: one that was built at -1 has counted with `last_epoch`.
     state["last_epoch"] = int_if_integer(to_python(state["last_epoch"]))
     state["_step_count"] = int_if_integer(
         to_python(state.get("_step_count", state["last_epoch"] + 1))
@@ -268,14 +268,14 @@ def _port(named: Any) -> Port:
     if cls is None:
         raise ValueError(
             "`from_torch_state_dict(cls_or_name=...)` must be one of PyTorch's schedulers, got"
-            f" {named!r}: known are {', '.join(c.__name__ for c in SCHEDULERS)}. One of another"
-            " class converts alive, with `from_torch(scheduler, total_steps=N)`."
+            f" {named!r}: these are {', '.join(c.__name__ for c in SCHEDULERS)}. For another class"
+            " write `from_torch(scheduler, total_steps=N)` with the live scheduler."
         )
     return port_of(cls)
 
 
 def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
-    """The class of a part."""
+    """The class of a part, from its keys."""
     port = named_by(state)
     if port is None:
         raise ValueError(
@@ -286,7 +286,7 @@ def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
 
 
 def _nearly(state: Mapping[str, Any]) -> str:
-    """Which class's dict it would be with a single key more."""
+    """The class whose telltales all but one are there, for an error message."""
     for port in PORTS:
         lacking = [key for key in port.telltales if key not in state]
         if len(lacking) == 1 and not port.unknown(state):
@@ -295,14 +295,14 @@ def _nearly(state: Mapping[str, Any]) -> str:
 
 
 def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
-    """Which of the two it is: after its own step a LambdaLR shows the function's value."""
+    """Which of the two it is: a LambdaLR's `_last_lr` is the function's value times `base_lrs`."""
     value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
     if value is None:
-        return LambdaLR  # Either asks for the function first.
+        return LambdaLR  # Either class asks for the function first.
     bases, step = list(map(to_python, state["base_lrs"])), max(0, to_python(state["last_epoch"]))
     listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
     if not all(map(callable, listed)):
-        return LambdaLR  # likewise
+        return LambdaLR  # Either class refuses it.
     functions = [_with_attributes(f, s) for f, s in zip(listed, state["lr_lambdas"], strict=False)]
 
     def explains(factors: list) -> bool:
@@ -324,7 +324,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
 
 
 def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable | None:
-    """CyclicLR's own function; that it had one, its dict does not always tell."""
+    """CyclicLR's `scale_fn`; its dict does not always show whether it had one."""
     saved = state["_scale_fn_custom"]
     given.places.append(f"{place}scale_fn")
     natural = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}
@@ -334,8 +334,8 @@ def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable 
         return saved
     if not passed:
         given.notes.append(
-            f" (It had its own, as PyTorch has none for `mode` {state['mode']!r} with `scale_mode`"
-            f" {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
+            f" (It had one, as PyTorch has none itself for `mode` {state['mode']!r} with"
+            f" `scale_mode` {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
         )
     taken = given.take(place, "scale_fn", 1, [None if callable(saved) else saved])
     return None if taken is None else taken[0]
@@ -344,7 +344,7 @@ def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable 
 def _groups(
     taken: Snapshot, state_dict: Mapping, optimizer: Mapping | None
 ) -> list[dict[str, Any]]:
-    """The optimizer's parameter groups, or what the scheduler itself says about them."""
+    """The optimizer's parameter groups, or their rates as the scheduler keeps them."""
     if optimizer is not None:
         if not isinstance(optimizer, Mapping) or "param_groups" not in optimizer:
             raise TypeError(

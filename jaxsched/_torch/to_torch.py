@@ -48,10 +48,10 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
     """The PyTorch scheduler of the same name and arguments, on `optimizer`.
 
     Args:
-      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, of known
-        numbers; a ParamGroups of as many as `optimizer` has parameter groups.
-      optimizer: a PyTorch optimizer. Its groups get the schedule's rate, and, as from any
-        scheduler, what the scheduler keeps there. A scheduler it had before is superseded.
+      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, with
+        concrete numbers; or a ParamGroups with one for each parameter group of `optimizer`.
+      optimizer: a PyTorch optimizer. Its groups get the schedule's rate and, as from any
+        scheduler, what PyTorch's scheduler keeps there. Drop a scheduler that it had before.
 
     Returns:
       The scheduler at step 0, or where `last_epoch` says (for a plateau `best`, `num_bad_epochs`
@@ -62,9 +62,9 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
       ImportError: without PyTorch.
       TypeError: for a schedule that PyTorch has no scheduler for, traced numbers, or an
         `optimizer` that is none.
-      ValueError: for a number of groups other than the optimizer's, or what only jaxsched can
-        do: a plateau over a schedule or with `threshold_mode="magnitude"`, a chain or sequence as
-        a later part of a SequentialLR, swept milestones.
+      ValueError: for another number of groups than the optimizer's, or what PyTorch cannot do: a
+        plateau over a schedule or with `threshold_mode="magnitude"`, a chain or sequence as a
+        later part of a SequentialLR, batched arguments.
 
     >>> import jaxsched
     >>> import torch  # doctest: +SKIP
@@ -100,14 +100,14 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
 
 
 def _check(schedule: Any) -> None:
-    """Raises for what PyTorch has no scheduler for."""
+    """Raises for a schedule that PyTorch has no scheduler for."""
     where = "`to_torch(schedule=...)` must be"
     if type(schedule) not in SCHEDULERS:
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
-        raise TypeError(f"{where} of known numbers, got {schedule!r}.")
+        raise TypeError(f"{where} of concrete numbers, got {schedule!r}: call it outside `jit`.")
     if isinstance(schedule, ReduceLROnPlateau):
         if not known(schedule.lr) and not hasattr(schedule.lr, "dtype"):
             raise ValueError(f"{where} a plateau of one `lr` for PyTorch, got {schedule!r}.")
@@ -118,7 +118,7 @@ def _check(schedule: Any) -> None:
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
         if hasattr(value, "dtype") and np.ndim(value) > (field.name == "milestones"):
-            raise ValueError(f"{where} one schedule, not a sweep, got {schedule!r}.")
+            raise ValueError(f"{where} one schedule, not a batch, got {schedule!r}.")
     for index, part in enumerate(getattr(schedule, "schedulers", ())):
         if index and isinstance(schedule, SequentialLR) and isinstance(part, COMPOSITES):
             raise ValueError(
@@ -129,7 +129,7 @@ def _check(schedule: Any) -> None:
 
 
 def _check_alike(members: Sequence) -> None:
-    """Raises where groups differ in what PyTorch's schedulers have once for all groups."""
+    """Raises where groups differ in an argument that PyTorch takes once for all groups."""
     first = members[0]
     may_differ = port_of(type(first)).per_group | {"lr", "initial_lr", "schedulers"}
     for member in members[1:]:
@@ -151,7 +151,7 @@ def _check_alike(members: Sequence) -> None:
 
 
 def build(schedule, optimizer) -> Any:
-    """`to_torch`, unchecked."""
+    """`to_torch` without its checks."""
     members = groups_of(schedule)
     for group, member in zip(optimizer.param_groups, members, strict=True):
         group.pop("initial_lr", None)
@@ -188,7 +188,7 @@ def _step(scheduler: Any, number: int) -> None:
 
 
 def set_value(group: dict[str, Any], name: str, value: Any) -> None:
-    """Writes into one of an optimizer's groups, as schedulers do."""
+    """Writes into one of an optimizer's groups, as PyTorch's schedulers do."""
     if hasattr(group.get(name), "fill_"):
         group[name].fill_(value)  # A compiled or captured step reads the rate from its tensor.
     else:
@@ -196,7 +196,7 @@ def set_value(group: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _group_values(schedule) -> dict[str, Any]:
-    """What PyTorch finds in the group: the rates, and what a resumed scheduler left there."""
+    """What PyTorch expects in the group: the rates, and what a resumed scheduler left there."""
     if isinstance(schedule, ReduceLROnPlateau):
         return {"lr": _plain(schedule.lr)}
     values: dict[str, Any] = {}
@@ -231,7 +231,7 @@ def _build(members: Sequence, optimizer) -> Any:
 
 @contextlib.contextmanager
 def _own_initial_rates(members: Sequence, optimizer) -> Iterator[None]:
-    """The groups with the initial rates that a part was built on, whatever it is now."""
+    """Sets the groups to the initial rates that a part was built on, and back."""
     own = [
         (group, group.get("initial_lr"), _plain(member.initial_lr))
         for group, member in zip(optimizer.param_groups, members, strict=True)
@@ -266,10 +266,10 @@ def _plain(value: Any) -> Any:
 
 
 def _is_plain(function: Callable) -> bool:
-    """Whether PyTorch can have a function as it is.
+    """Whether PyTorch can use a function as it is.
 
-    It cannot save what JAX returns; and the attributes of a callable object it would save, and
-    write into when it loads them.
+    It cannot save a JAX array, and it saves the attributes of a callable object and overwrites
+    them when it loads.
     """
     if not isinstance(function, types.FunctionType | types.MethodType | functools.partial):
         return False
