@@ -80,32 +80,34 @@ class Port:
     """What PyTorch keeps of one scheduler."""
 
     cls: type  # ours; PyTorch's has the same name
-    telltales: tuple[str, ...]  # keys that none of the rows below has all of
-    keys: Mapping[str, Kind]  # of its `state_dict()`, and what each may hold
-    arguments: Mapping[str, Find]  # where each is found, but for the rate and `last_epoch`
+    telltales: tuple[str, ...]  # keys that are not all in a state of a row below
+    keys: Mapping[str, Kind]  # what each key of its `state_dict()` may hold
+    arguments: Mapping[str, Find]  # where each is found, except the rate and `last_epoch`
     momenta: Mapping[str, Find] = dataclasses.field(default_factory=dict)  # if `cycle_momentum`
-    in_groups: tuple[str, ...] = ()  # what else is read in the optimizer's groups, beside the rate
-    left_in_group: Callable[[Any], dict[str, Any]] = lambda schedule: {}  # by one already at work
+    in_groups: tuple[str, ...] = ()  # further keys that it reads in the optimizer's groups
+    left_in_group: Callable[[Any], dict[str, Any]] = lambda schedule: {}  # by one that has begun
     attributes_only: tuple[str, ...] = ()  # our arguments that PyTorch's constructor does not take
     clock: Clock | None = clocks.COUNTED  # None: that of its first part
-    modern: Callable[[State, bool], dict[str, Any]] = lambda state, alone: {}  # old keys to today's
+    modern: Callable[[State, bool], dict[str, Any]] = lambda state, alone: {}  # see old_states.py
     parts: Callable[[State], list[State]] | None = None  # the states that a composition holds
-    number_of_groups: str = "base_lrs"  # a list with one entry for each parameter group
-    relative_error: float = 1e-9  # between its rate and ours
-    module: str = "lr_scheduler"  # of torch.optim
+    number_of_groups: str = "base_lrs"  # a key with one entry for each parameter group
+    relative_error: float = 1e-9  # at most, between PyTorch's rate and ours
+    module: str = "lr_scheduler"  # in torch.optim
 
     def find(self, state: State, group: Group, index: int) -> dict[str, Any]:
-        """The constructor's arguments that are not as by default."""
-        momenta = self.momenta if self.momenta and state["cycle_momentum"] else {}
-        found = {
-            name: find(state, group, index) for name, find in {**self.arguments, **momenta}.items()
-        }
+        """The constructor's arguments, without those that are at their defaults."""
+        finds = self._finds(state).items()
+        found = {name: find(state, group, index) for name, find in finds}
         return {name: value for name, value in found.items() if value is not None}
 
     def needed_in_groups(self, state: State) -> list[str]:
-        momenta = self.momenta if self.momenta and state["cycle_momentum"] else {}
-        finds = [*self.arguments.values(), *momenta.values()]
+        """The keys, beside `lr`, that the optimizer's groups must have."""
+        finds = self._finds(state).values()
         return [find.name for find in finds if isinstance(find, InGroup)] + [*self.in_groups]
+
+    def _finds(self, state: State) -> dict[str, Find]:
+        momenta = self.momenta if self.momenta and state["cycle_momentum"] else {}
+        return {**self.arguments, **momenta}
 
     @property
     def per_group(self) -> set[str]:
@@ -131,11 +133,10 @@ class Port:
         return all(key in state for key in self.telltales)
 
 
-SHOWN: dict[str, Kind] = {"_last_lr": kinds.RATES.optional, "verbose": kinds.UNREAD}
+EVERY: dict[str, Kind] = {"_last_lr": kinds.RATES.optional, "verbose": kinds.UNREAD}
 BASE: dict[str, Kind] = {
-    **SHOWN, "base_lrs": kinds.INITIAL_RATES, "last_epoch": kinds.DONE,
-    # PyTorch 1.1 kept neither of these two.
-    "_step_count": kinds.POSITIVE.beside("_last_lr"),
+    **EVERY, "base_lrs": kinds.INITIAL_RATES, "last_epoch": kinds.DONE,
+    "_step_count": kinds.POSITIVE.beside("_last_lr"),  # PyTorch 1.1 has neither.
     "_get_lr_called_within_step": kinds.UNREAD,
     "_is_initial": kinds.FALSE.optional,  # With True some of PyTorch's schedulers never step.
 }  # fmt: skip
@@ -144,7 +145,7 @@ COMPOSITION: dict[str, Kind] = {
     "_schedulers": kinds.PARTS,
 }  # fmt: skip
 
-# The first row whose telltales a state has is its class.
+# A state is of the class of the first row whose telltales it has.
 PORTS = (
     Port(
         SequentialLR,
@@ -215,7 +216,7 @@ PORTS = (
         ReduceLROnPlateau,
         telltales=("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs"),
         keys={
-            **SHOWN, "last_epoch": kinds.PLATEAU_DONE,
+            **EVERY, "last_epoch": kinds.PLATEAU_DONE,
             "mode": one_of("min", "max"), "factor": kinds.FINITE, "patience": kinds.ANY_NUMBER,
             "threshold": kinds.ANY_NUMBER, "threshold_mode": one_of("rel", "abs"),
             "cooldown": kinds.ANY_NUMBER, "eps": kinds.ANY_NUMBER,
@@ -329,5 +330,5 @@ def port_of(cls: type) -> Port:
 
 
 def named_by(state: State) -> Port | None:
-    """The scheduler that a state is of; LambdaLR for a MultiplicativeLR, which holds the same."""
+    """The row of a state's class; LambdaLR's for a MultiplicativeLR, whose keys are the same."""
     return next((port for port in PORTS if port.is_told_by(state)), None)

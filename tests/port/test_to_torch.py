@@ -252,5 +252,5 @@ def test_an_optimizer_that_pytorch_refuses_stays_as_it_was():
 
 
 def test_traced_numbers():
-    with pytest.raises(TypeError, match="must be of concrete numbers, .*: call it outside `jit`"):
+    with pytest.raises(TypeError, match=r"must be of concrete numbers, .*: call it outside `jit`"):
         jax.jit(lambda lr: js.to_torch(js.StepLR(lr, 3), optimizer_for(None)) and lr)(LR)
