@@ -4,7 +4,7 @@ from typing import Annotated, Any, TypeAlias
 
 from .._core import protocol
 from .._core.count_map import CountMap
-from .._core.fields import NESTED, Kind, static
+from .._core.fields import NESTED, NumberKind, static
 from .._core.number import Int
 from .._core.schedule import Derived, Schedule
 from .._core.value import evolve
@@ -15,8 +15,8 @@ def _is_int(number: Any) -> bool:
     return isinstance(number, int)
 
 
-_Positive: TypeAlias = Annotated[Int, Kind(integers=range(1, 2**63), from_float=True)]
-_FromZero: TypeAlias = Annotated[Int, Kind(integers=range(2**63), from_float=True)]
+_Positive: TypeAlias = Annotated[Int, NumberKind(integers=range(1, 2**63), from_float=True)]
+_FromZero: TypeAlias = Annotated[Int, NumberKind(integers=range(2**63), from_float=True)]
 
 
 class Mapped(Derived):

@@ -55,7 +55,7 @@ def _checked_values(name: str, count, end: End | None):
         raise _too_large(name, largest)
     if end is not None and is_concrete(end.last) and largest > end.last:
         with lenient():
-            raise ValueError(end.message(int(largest)))
+            raise end.error(int(largest))
     return _from_zero(count) if values.min() < 0 else count
 
 

@@ -1,7 +1,7 @@
 """Fields of a schedule: what each may hold, declared where the field is.
 
-The annotation says it: `Rate`, `Length` and the others here are the types of `number.py` with a
-`Kind` attached. A field of a user's own class may hold more, and says what by its annotation too.
+The annotation says it: `Rate`, `Length` and the others are types of `number.py` with a `NumberKind`
+attached. A field of a user's own class may hold more, and says what by its annotation too.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import numpy as np
 from .number import INTEGERS, Float, Int, Number, concrete, is_real
 
 
-class Kind(NamedTuple):
+class NumberKind(NamedTuple):
     """What the numbers of a field may be."""
 
     infinite: bool = False
@@ -33,21 +33,21 @@ class Kind(NamedTuple):
 
 # A phase of infinite length never ends, in PyTorch too. A number below the smallest normal
 # float64, which compiled code takes for 0, may be a rate that has decayed, but no divisor.
-Rate: TypeAlias = Annotated[Float, Kind(subnormal=True)]
-Rates: TypeAlias = Annotated["jax.Array | np.ndarray", Kind(subnormal=True, rank=1)]
-Length: TypeAlias = Annotated[Number, Kind(infinite=True)]
+Rate: TypeAlias = Annotated[Float, NumberKind(subnormal=True)]
+Rates: TypeAlias = Annotated["jax.Array | np.ndarray", NumberKind(subnormal=True, rank=1)]
+Length: TypeAlias = Annotated[Number, NumberKind(infinite=True)]
 Lengths: TypeAlias = Annotated[
-    "Sequence[Number] | jax.Array | np.ndarray", Kind(infinite=True, rank=1)
+    "Sequence[Number] | jax.Array | np.ndarray", NumberKind(infinite=True, rank=1)
 ]
-Counts: TypeAlias = Annotated["Sequence[int] | jax.Array | np.ndarray", Kind(rank=1)]
-Metric: TypeAlias = Annotated[Float, Kind(infinite=True, subnormal=True)]
-PositiveInt: TypeAlias = Annotated[Int, Kind(integers=range(1, 2**63))]
-NonNegativeInt: TypeAlias = Annotated[Int, Kind(integers=range(2**63))]
-LastEpoch: TypeAlias = Annotated[int, Kind(integers=range(-1, 2**62), from_float=True)]
-TotalSteps: TypeAlias = Annotated[int | None, Kind(integers=range(1, 2**31), from_float=True)]
-NESTED = Kind(nested=True)
+Counts: TypeAlias = Annotated["Sequence[int] | jax.Array | np.ndarray", NumberKind(rank=1)]
+Metric: TypeAlias = Annotated[Float, NumberKind(infinite=True, subnormal=True)]
+PositiveInt: TypeAlias = Annotated[Int, NumberKind(integers=range(1, 2**63))]
+NonNegativeInt: TypeAlias = Annotated[Int, NumberKind(integers=range(2**63))]
+LastEpoch: TypeAlias = Annotated[int, NumberKind(integers=range(-1, 2**62), from_float=True)]
+TotalSteps: TypeAlias = Annotated[int | None, NumberKind(integers=range(1, 2**31), from_float=True)]
+NESTED = NumberKind(nested=True)
 
-_NUMBER = Kind()
+_NUMBER = NumberKind()
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
@@ -57,7 +57,7 @@ class Field(NamedTuple):
     name: str
     default: Any
     annotation: Any
-    kind: Kind | None  # None in a user's class, whose fields may hold much more
+    kind: NumberKind | None  # None in a user's class, whose fields may hold much more
     rank: int | None  # the number of axes that the value of one schedule has, if it matters
     static: Callable[[Any], bool]  # whether a value is static
 
@@ -120,10 +120,10 @@ def _field(field: dataclasses.Field, ours: bool) -> Field:
     return Field(field.name, field.default, annotation, kind, rank, is_static)
 
 
-def _declared(annotation: Any) -> Kind | None:
-    """The `Kind` in an annotation, or in one of a union."""
+def _declared(annotation: Any) -> NumberKind | None:
+    """The `NumberKind` in an annotation, or in one of a union."""
     if typing.get_origin(annotation) is Annotated:
-        return next((x for x in annotation.__metadata__ if isinstance(x, Kind)), None)
+        return next((x for x in annotation.__metadata__ if isinstance(x, NumberKind)), None)
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return next(filter(None, map(_declared, typing.get_args(annotation))), None)
     return None
@@ -150,7 +150,7 @@ def _is_array(annotation: Any) -> bool:
     return text.split(".")[-1] in ("Array", "ndarray")
 
 
-def broken_rule(kind: Kind, value: Any) -> tuple[str, type[Exception]] | None:
+def broken_rule(kind: NumberKind, value: Any) -> tuple[str, type[Exception]] | None:
     """What a number of that kind must be and `value` is not, with the error to raise."""
     if not is_real(value) or (not kind.rank and not np.size(value)):
         return "a number", kind.error

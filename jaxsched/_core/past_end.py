@@ -16,6 +16,10 @@ from . import numerics as xp
 from .number import is_concrete
 
 
+class PastEnd(ValueError):
+    """A count, or a `last_epoch`, past the end of a schedule."""
+
+
 class End(NamedTuple):
     """Where a schedule ends: PyTorch raises at every later count.
 
@@ -26,9 +30,9 @@ class End(NamedTuple):
     reason: str
     steps: Callable[[Any], Any] = lambda count: count  # the number of steps that PyTorch tells
 
-    def message(self, count: int) -> str:
+    def error(self, count: int) -> PastEnd:
         """The error of a count past the end."""
-        return f"Tried to step {int(self.steps(count))} times. {self.reason}"
+        return PastEnd(f"Tried to step {int(self.steps(count))} times. {self.reason}")
 
     def through(self, at: Callable[[Any], Any], when: Callable[[Any], Any]) -> "End":
         """The end for counts that `at` maps to these; `when` is the first to reach one."""

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from .calls import check_call, readable
-from .fields import Field, Kind, broken_rule, fields_of, in_range, range_text, static
+from .fields import Field, NumberKind, broken_rule, fields_of, in_range, range_text, static
 from .number import as_count, as_number, concrete, is_concrete, is_real, lenient, shown
 
 
@@ -116,7 +116,7 @@ class Value:
             elif any(math.isnan(number) for number in map(float, concrete(item))):
                 self._reject(name, "a number")
 
-    def _check_numbers(self, field: Field, kind: Kind, value: Any) -> None:
+    def _check_numbers(self, field: Field, kind: NumberKind, value: Any) -> None:
         if isinstance(value, tuple) and not kind.rank:
             rule = "one number (ParamGroups takes a schedule per group)"
             self._reject(field.name, rule, TypeError)

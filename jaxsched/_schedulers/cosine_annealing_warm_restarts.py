@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from .._core import numerics as xp
-from .._core.fields import Kind, LastEpoch, PositiveInt, Rate, static
+from .._core.fields import LastEpoch, NumberKind, PositiveInt, Rate, static
 from .._core.number import Float
 from .._core.protocol import CarryingPart, OwnClockPart
 from .._core.schedule import CarriesRate
@@ -45,7 +45,7 @@ class CosineAnnealingWarmRestarts(CarriesRate):
     lr: Rate
     T_0: PositiveInt
     T_mult: PositiveInt = 1
-    eta_min: Annotated[Float, Kind(subnormal=True, error=ValueError)] = 0.0
+    eta_min: Annotated[Float, NumberKind(subnormal=True, error=ValueError)] = 0.0
     last_epoch: LastEpoch = static(default=-1)
 
     @property

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._core import numerics as xp
-from .._core.fields import Kind, LastEpoch, Rate, TotalSteps, static
+from .._core.fields import LastEpoch, NumberKind, Rate, TotalSteps, static
 from .._core.functions import call, check_function, tabulated_for
 from .._core.number import Float, Number, is_concrete, overflows
 from .._core.past_end import End
@@ -19,7 +19,7 @@ from .one_cycle_lr import OneCycleLR
 
 _LARGEST = float(np.finfo(np.float64).max)
 _SIZES = "less than 2**1000 steps"
-_Size: TypeAlias = Annotated[Number, Kind(error=ValueError)]
+_Size: TypeAlias = Annotated[Number, NumberKind(error=ValueError)]
 _MODES = ("triangular", "triangular2", "exp_range")
 
 

@@ -6,14 +6,14 @@ from typing import Annotated, TypeAlias
 import numpy as np
 
 from .._core import numerics as xp
-from .._core.fields import Kind, LastEpoch, PositiveInt, Rate, static
+from .._core.fields import LastEpoch, NumberKind, PositiveInt, Rate, static
 from .._core.number import Float, Int, is_concrete
 from .._core.past_end import End
 from .._core.protocol import Part
 from .cycling import Cycling, momenta_written
 
 # PyTorch raises a ValueError for what is no number, too.
-_Number: TypeAlias = Annotated[Int, Kind(integers=range(1, 2**63), error=ValueError)]
+_Number: TypeAlias = Annotated[Int, NumberKind(integers=range(1, 2**63), error=ValueError)]
 
 
 class _OneCyclePart(Part):
@@ -140,7 +140,7 @@ class OneCycleLR(Cycling):
         if not (is_concrete(self._length) and is_concrete(self.pct_start)):
             return
         if self.last_epoch >= self._last:
-            raise ValueError(self._last_step().message(self.last_epoch + 1))
+            raise self._last_step().error(self.last_epoch + 1)
 
     @property
     def _length(self):

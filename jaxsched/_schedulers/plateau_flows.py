@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._core.fields import NESTED, Kind, static
+from .._core.fields import NESTED, NumberKind, static
 from .._core.number import is_concrete
 from .._core.value import Value
 
@@ -69,7 +69,7 @@ class Averaged(Value):
     """A plateau that judges epochs; what `ReduceLROnPlateau.averaged` returns."""
 
     plateau: Annotated[Any, NESTED]  # a ReduceLROnPlateau
-    steps_per_epoch: Annotated[int, Kind(integers=range(1, 2**31))] = static()
+    steps_per_epoch: Annotated[int, NumberKind(integers=range(1, 2**31))] = static()
 
     def init(self) -> AveragedState:
         """The state before any metric."""

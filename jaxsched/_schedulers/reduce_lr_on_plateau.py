@@ -11,13 +11,13 @@ import numpy as np
 from .._core import numerics as xp
 from .._core.arrays import settled
 from .._core.evaluate import evaluate, require_scalars
-from .._core.fields import NESTED, Kind, Length, Metric, Rate, static
+from .._core.fields import NESTED, Length, Metric, NumberKind, Rate, static
 from .._core.number import Float, Int, is_concrete
 from .._core.schedule import Schedule
 from .._core.value import Value, evolve
 from .plateau_flows import Averaged, Held, HeldState, PlateauState, checked, scalar, tick
 
-_Counter: TypeAlias = Annotated[Int, Kind(integers=range(2**31), from_float=True)]
+_Counter: TypeAlias = Annotated[Int, NumberKind(integers=range(2**31), from_float=True)]
 
 
 class ReduceLROnPlateau(Value):

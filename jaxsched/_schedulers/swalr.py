@@ -4,7 +4,7 @@ from typing import Annotated
 
 from .._core import numerics as xp
 from .._core.affine import Affine
-from .._core.fields import Kind, LastEpoch, Rate, static
+from .._core.fields import LastEpoch, NumberKind, Rate, static
 from .._core.formulas import MapsRate
 from .._core.number import Int
 from .._core.protocol import OwnClockPart
@@ -56,7 +56,7 @@ class SWALR(MapsRate, CarriesRate):
 
     lr: Rate
     swa_lr: Rate
-    anneal_epochs: Annotated[Int, Kind(integers=range(2**63), error=ValueError)] = 10
+    anneal_epochs: Annotated[Int, NumberKind(integers=range(2**63), error=ValueError)] = 10
     anneal_strategy: str = static(default="cos")
     last_epoch: LastEpoch = static(default=-1)
 

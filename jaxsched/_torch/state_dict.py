@@ -1,8 +1,7 @@
-"""PyTorch's checkpoints to schedules: the `state_dict()` of a scheduler, without PyTorch.
+"""The `state_dict()` of a PyTorch scheduler to a schedule, without PyTorch.
 
-A state dict has the attributes of the live object, with three gaps: it does not say of which
-class its parts are, plain Python functions are not in it, and what lives in the optimizer's
-groups is in the optimizer's own dict.
+A state dict has the attributes of the live object but for three things: the classes of its parts,
+Python functions, and the values in the optimizer's groups, which are in the optimizer's dict.
 """
 
 import copy
@@ -12,52 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._combine.counts import delay
-from .._schedulers import COMPOSITES, OF_FUNCTIONS, SCHEDULERS
-from .._schedulers.chained_scheduler import ChainedScheduler
-from .._schedulers.constant_lr import ConstantLR
-from .._schedulers.cosine_annealing_lr import CosineAnnealingLR
-from .._schedulers.cosine_annealing_warm_restarts import CosineAnnealingWarmRestarts
+from .._core.past_end import PastEnd
+from .._schedulers import SCHEDULERS
 from .._schedulers.cyclic_lr import CyclicLR
-from .._schedulers.exponential_lr import ExponentialLR
 from .._schedulers.lambda_lr import LambdaLR
-from .._schedulers.linear_lr import LinearLR
-from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
-from .._schedulers.one_cycle_lr import OneCycleLR
-from .._schedulers.polynomial_lr import PolynomialLR
-from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
-from .._schedulers.sequential_lr import SequentialLR
-from .._schedulers.step_lr import StepLR
-from .._schedulers.swalr import SWALR
-from . import old_states, state_schema
-from .from_torch import MOST_CALLS, as_total_steps, read
-from .snapshot import Held, Unreadable, plain
+from . import clocks, kinds, old_states
+from .errors import DifferentInitialRates, Unexplained, Unreadable
+from .from_torch import as_total_steps, read
+from .group_reader import MOST_CALLS
+from .numeric import int_if_integer, is_finite, to_python
+from .ports import PORTS, Port, named_by, port_of
+from .snapshot import Snapshot
 
-# The keys that tell a class from those below it.
-_TELLTALES: list[tuple[type, tuple[str, ...]]] = [
-    (SequentialLR, ("_milestones", "_schedulers", "last_epoch")),
-    (ChainedScheduler, ("_schedulers",)),
-    (OneCycleLR, ("total_steps", "cycle_momentum")),
-    (CyclicLR, ("total_size", "step_ratio", "max_lrs", "mode", "scale_mode", "cycle_momentum")),
-    (ReduceLROnPlateau, ("mode", "factor", "patience", "best", "num_bad_epochs", "min_lrs")),
-    (SWALR, ("anneal_epochs",)),
-    (CosineAnnealingWarmRestarts, ("T_0", "T_mult", "T_cur", "T_i", "eta_min")),
-    (CosineAnnealingLR, ("T_max", "eta_min")),
-    (LinearLR, ("start_factor", "end_factor", "total_iters")),
-    (PolynomialLR, ("power", "total_iters")),
-    (ConstantLR, ("factor", "total_iters")),
-    (MultiStepLR, ("milestones", "gamma")),
-    (StepLR, ("step_size", "gamma")),
-    (ExponentialLR, ("gamma",)),
-    (LambdaLR, ("lr_lambdas",)),
-    (MultiplicativeLR, ("lr_lambdas",)),
-]
-_KEYS = dict(_TELLTALES)
 _MOST_PARTS = 256
-_IN_GROUPS = {
-    OneCycleLR: ("max_lr", "min_lr", "initial_lr"),
-    SWALR: ("swa_lr",),
-}
 
 
 def from_torch_state_dict(
@@ -68,32 +35,32 @@ def from_torch_state_dict(
     total_steps: int | None = None,
     **functions: Any,
 ) -> Any:
-    """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be there.
+    """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be installed.
 
     Args:
-      cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR its
-        own; what its parts are shows in what they hold, but for LambdaLR and MultiplicativeLR:
-        where these cannot be told apart, `["SequentialLR", "LinearLR", "LambdaLR"]` can.
+      cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR that
+        name alone: the keys of its parts tell their classes, except LambdaLR from
+        MultiplicativeLR. If these cannot be told apart, pass all names, as in
+        `["SequentialLR", "LinearLR", "LambdaLR"]`.
       state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
-        `torch.load(..., weights_only=True)` or from plain Python or JSON. Keys that only old
-        versions have are known, and the functions that these saved are asked for their names.
+        `torch.load(..., weights_only=True)` or from plain Python or JSON.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
         ReduceLROnPlateau's values.
       total_steps: as in `from_torch`.
-      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, a
-        list where the parameter groups have their own; of a part of a composition, with its
-        place, such as `schedulers_0_lr_lambda`, unless it is the only one. (That a CyclicLR had
-        a `scale_fn` cannot always be seen: pass it.)
+      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, or
+        a list with one for each parameter group. If several parts of a composition have one, name
+        each by its place, as in `schedulers_0_lr_lambda`. (A state dict does not always show that
+        a CyclicLR had a `scale_fn`: pass it.)
 
     Returns:
-      What `from_torch` gives for the live scheduler: the rates that PyTorch goes on with from
-      there. (Its 1.1 began the cycles of a CosineAnnealingWarmRestarts one step late, which
-      gives a `jaxsched.delay`.)
+      The schedule that `from_torch` gives for the live scheduler. (PyTorch 1.1 began the cycles of
+      a CosineAnnealingWarmRestarts one step late, which gives a `jaxsched.delay`.)
 
     Raises:
-      ValueError: for an unknown class, a dict of another one, one that lacks something, or one
-        whose keys belie each other: the message names the key, or what to pass.
-      TypeError: for a `state_dict` that is none, or functions that are none or have no place.
+      ValueError: for an unknown class, a dict of another class, a dict that lacks a key, or one
+        whose keys contradict each other: the message names the key, or what to pass.
+      TypeError: for a `state_dict` that is no dict, or functions that cannot be called or that the
+        scheduler does not take.
 
     >>> state_dict = {
     ...     "step_size": 30, "gamma": 0.1, "base_lrs": [0.1], "last_epoch": 31, "_step_count": 32,
@@ -109,9 +76,9 @@ def from_torch_state_dict(
         )
     given = _Functions(functions)
     try:
-        held = _held(cls_or_name, state_dict, given, "")
+        taken = _snapshot(cls_or_name, state_dict, given, "")
         given.check()
-        groups = _groups(held, state_dict, optimizer_state_dict)
+        groups = _groups(taken, state_dict, optimizer_state_dict)
     except (KeyError, IndexError, AttributeError) as error:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
@@ -123,36 +90,36 @@ def from_torch_state_dict(
             " `_schedulers`, got one that contains itself."
         ) from None
     try:
-        schedule = read(held, groups, total_steps)
+        schedule = read(taken, groups, total_steps)
     except Unreadable as reason:
         hint = ""
-        if "do not explain" in str(reason):
+        if isinstance(reason, Unexplained):
             rate = "`_last_lr`" if optimizer_state_dict is None else "the optimizer's `lr`"
             hint = f" One of {rate}, `base_lrs`, `last_epoch` and `_step_count` belies the others."
-        if "must agree on `initial_lr`" in str(reason):
+        if isinstance(reason, DifferentInitialRates):
             hint = " It is what each has as `base_lrs`."
-        if any(leaf.cls is CyclicLR for leaf in held.leaves()):
+        if any(leaf.cls is CyclicLR for leaf in taken.leaves()):
             hint += " A `scale_fn` that a CyclicLR had must be passed, too."
         raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.{hint}") from None
+    except PastEnd as error:
+        raise ValueError(
+            "`from_torch_state_dict(state_dict=...)` must hold a `last_epoch` that the scheduler"
+            f" reaches, got one past its end. {error}"
+        ) from None
     except ValueError as error:
-        text = str(error).replace("`from_torch(", "`from_torch_state_dict(")
-        if text.startswith("Tried to step"):
-            text = (
-                "`from_torch_state_dict(state_dict=...)` must hold a `last_epoch` that the"
-                f" scheduler reaches, got one past its end. {text}"
-            )
-        raise ValueError(text) from None
-    return delay(schedule, 1) if held.state.get(old_states.LATE) else schedule
+        told = str(error).replace("`from_torch(", "`from_torch_state_dict(")
+        raise ValueError(told) from None
+    return delay(schedule, 1) if taken.state.get(old_states.LATE) else schedule
 
 
 class _Functions:
-    """The functions that the caller passed, and those that would be needed."""
+    """The functions that the caller passed, and those that the scheduler needs."""
 
     def __init__(self, given: dict[str, Any]):
         self.given, self.used, self.missing = given, set[str](), list[str]()
         self.parts = 0
         self.notes = list[str]()
-        self.places = list[str]()  # of all functions that there could be
+        self.places = list[str]()  # the names under which a function could be passed
 
     def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
         """One function for each of `number` groups, with the attributes that PyTorch saved."""
@@ -175,7 +142,9 @@ class _Functions:
                 f"`from_torch_state_dict({key}=...)` must be a function, or a list of {number}, got"
                 f" {value!r}."
             )
-        return [_with_attributes(f, held) for f, held in zip(listed, saved, strict=True)]
+        return [
+            _with_attributes(f, attributes) for f, attributes in zip(listed, saved, strict=True)
+        ]
 
     def count_part(self) -> None:
         self.parts += 1
@@ -204,7 +173,7 @@ class _Functions:
 
 
 def _with_attributes(function: Callable, saved: Any) -> Callable:
-    """A callable object as it was saved: PyTorch keeps its `__dict__`."""
+    """The callable object as it was saved: PyTorch saves its `__dict__`."""
     if not saved or isinstance(function, types.FunctionType) or not hasattr(function, "__dict__"):
         return function
     function = copy.copy(function)
@@ -212,45 +181,55 @@ def _with_attributes(function: Callable, saved: Any) -> Callable:
     return function
 
 
-def _held(named: Any, state_dict: Mapping[str, Any], given: _Functions, place: str) -> Held:
-    """A scheduler as its dict tells; `named` is its class, or a list of that and its parts'."""
+def _snapshot(named: Any, state: Mapping[str, Any], given: _Functions, place: str) -> Snapshot:
+    """A scheduler from its dict; `named` is its class, or a list of its class and its parts'."""
     given.count_part()
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
         named, *parts = named
-    cls = _class(named)
-    _check(cls, state_dict)
-    if cls in COMPOSITES:
-        dicts = old_states.parts(cls, state_dict)
-        return Held(cls, dict(state_dict), _parts(parts, dicts, given, place))
+    port = _port(named)
+    _check(port, state)
+    if port.parts is not None:
+        return Snapshot(port.cls, dict(state), _parts(parts, port.parts(state), given, place))
     if parts:
         raise ValueError(
-            f"`from_torch_state_dict(cls_or_name=...)` must name a {cls.__name__} alone, as it has"
-            f" no parts, got {[named, *parts]!r}."
+            f"`from_torch_state_dict(cls_or_name=...)` must name a {port.cls.__name__} alone, as it"
+            f" has no parts, got {[named, *parts]!r}."
         )
-    return Held(cls, _completed(cls, state_dict, given, place))
+    return Snapshot(port.cls, _completed(port, state, given, place))
 
 
-def _check(cls: type, state_dict: Mapping[str, Any]) -> None:
-    """Raises unless the dict is one of that class."""
-    own = [key for key in _KEYS[cls] if key not in state_dict]
-    lacking = own or state_schema.lacking(cls, state_dict)
-    if lacking:
+def _check(port: Port, state: Mapping[str, Any]) -> None:
+    """Raises unless the dict has the keys of that class, and each holds what it may."""
+    name = port.cls.__name__
+    if lacking := port.lacking(state):
         raise ValueError(
-            f"`from_torch_state_dict(state_dict=...)` must be that of a {cls.__name__}, which has"
-            f" `{lacking[0]}`, got one with {sorted(map(str, state_dict))}."
+            f"`from_torch_state_dict(state_dict=...)` must be that of a {name}, which has"
+            f" `{lacking[0]}`, got one with {sorted(map(str, state))}."
         )
-    told = _named(state_dict)
-    if told is not cls and told not in OF_FUNCTIONS:
+    told = named_by(state)
+    if told is None or told.telltales != port.telltales:
         raise ValueError(
-            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {cls.__name__} for"
-            f" that of a {told.__name__ if told else 'scheduler of another class'}."
+            f"`from_torch_state_dict(cls_or_name=...)` must be the dict's, got {name} for"
+            f" that of a {told.cls.__name__ if told else 'scheduler of another class'}."
         )
-    state_schema.check(cls, state_dict)
+    if unknown := port.unknown(state):
+        raise ValueError(
+            f"`from_torch_state_dict(state_dict=...)` must be that of PyTorch's own {name}, got a"
+            f" subclass's, with {', '.join(f'`{key}`' for key in unknown)}: convert the live"
+            " object, with `from_torch(scheduler, total_steps=N)`."
+        )
+    for key in sorted(port.keys, key="base_lrs".__ne__):
+        kind = port.keys[key]
+        if key in state and not kind.holds(state[key], state):
+            raise ValueError(
+                f"`from_torch_state_dict(state_dict=...)` must hold {kind.words} as `{key}`, got"
+                f" {kinds.shown(state[key])}."
+            )
 
 
-def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Held, ...]:
-    """The parts of a composition, whose classes are told or show in what they hold."""
+def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Snapshot, ...]:
+    """The parts of a composition; where their classes are not `named`, their keys tell them."""
     places = [f"{place}schedulers_{index}_" for index in range(len(dicts))]
     named = named or [_told(state, given, at) for state, at in zip(dicts, places, strict=True)]
     if len(named) != len(dicts):
@@ -259,76 +238,77 @@ def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Hel
             f" {len(named)}."
         )
     each = zip(named, dicts, places, strict=True)
-    return tuple(_held(part, state, given, at) for part, state, at in each)
+    return tuple(_snapshot(part, state, given, at) for part, state, at in each)
 
 
-def _completed(cls: type, state_dict: Mapping, given: _Functions, place: str) -> dict[str, Any]:
-    """The attributes of a single scheduler as they are today, with its functions."""
-    state = old_states.modern(cls, state_dict, alone=not place)
-    if not place and state["last_epoch"] < 0 and cls is not ReduceLROnPlateau:
+def _completed(port: Port, saved: Mapping, given: _Functions, place: str) -> dict[str, Any]:
+    """The attributes of a single scheduler as today's PyTorch has them, with its functions."""
+    state = dict(saved)
+    # PyTorch 1.1 had no `_step_count`: one that was built at -1 has counted with `last_epoch`.
+    state["last_epoch"] = int_if_integer(to_python(state["last_epoch"]))
+    state["_step_count"] = int_if_integer(
+        to_python(state.get("_step_count", state["last_epoch"] + 1))
+    )
+    state |= port.modern(state, not place)
+    if not place and state["last_epoch"] < 0 and port.clock is not clocks.FROM_0:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold a count from 0 up as `last_epoch`,"
             f" got {state['last_epoch']}."
         )
-    if cls in OF_FUNCTIONS:
-        saved = state["lr_lambdas"]
-        state["lr_lambdas"] = given.take(place, "lr_lambda", len(saved), saved)
-    if cls is CyclicLR:
+    if "lr_lambdas" in state:
+        attributes = state["lr_lambdas"]
+        state["lr_lambdas"] = given.take(place, "lr_lambda", len(attributes), attributes)
+    if "_scale_fn_custom" in state:
         state["_scale_fn_custom"] = _scale_fn(state, given, place)
     return state
 
 
-def _class(named: Any) -> type:
+def _port(named: Any) -> Port:
     name = named if isinstance(named, str) else getattr(named, "__name__", repr(named))
     cls = next((c for c in SCHEDULERS if c.__name__ == name), None)
     if cls is None:
         raise ValueError(
             "`from_torch_state_dict(cls_or_name=...)` must be one of PyTorch's schedulers, got"
-            f" {named!r}: known are {', '.join(c.__name__ for c in SCHEDULERS)}. One of another"
-            " class converts alive, with `from_torch(scheduler, total_steps=N)`."
+            f" {named!r}: these are {', '.join(c.__name__ for c in SCHEDULERS)}. For another class"
+            " write `from_torch(scheduler, total_steps=N)` with the live scheduler."
         )
-    return cls
-
-
-def _named(state: Mapping[str, Any]) -> type | None:
-    """The class, by what its dict holds; LambdaLR for a MultiplicativeLR."""
-    return next((c for c, keys in _TELLTALES if all(key in state for key in keys)), None)
+    return port_of(cls)
 
 
 def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
-    """The class of a part."""
-    cls = _named(state)
-    if cls is None:
+    """The class of a part, from its keys."""
+    port = named_by(state)
+    if port is None:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold PyTorch's own schedulers, got a part"
             f" with {sorted(map(str, state))}{_nearly(state)}."
         )
-    return _lambda_or_multiplicative(state, given, place) if cls is LambdaLR else cls
+    return _lambda_or_multiplicative(state, given, place) if port.cls is LambdaLR else port.cls
 
 
 def _nearly(state: Mapping[str, Any]) -> str:
-    """Which class's dict it would be with a single key more."""
-    for cls, keys in _KEYS.items():
-        lacking = [key for key in keys if key not in state]
-        if len(lacking) == 1 and not state_schema.unknown(cls, state):
-            return f" (that of a {cls.__name__} has `{lacking[0]}`, too)"
+    """The class whose telltales all but one are there, for an error message."""
+    for port in PORTS:
+        lacking = [key for key in port.telltales if key not in state]
+        if len(lacking) == 1 and not port.unknown(state):
+            return f" (that of a {port.cls.__name__} has `{lacking[0]}`, too)"
     return ""
 
 
 def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
-    """Which of the two it is: after its own step a LambdaLR shows the function's value."""
+    """Which of the two it is: a LambdaLR's `_last_lr` is the function's value times `base_lrs`."""
     value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
     if value is None:
-        return LambdaLR  # Either asks for the function first.
-    bases, step = list(map(plain, state["base_lrs"])), max(0, plain(state["last_epoch"]))
+        return LambdaLR  # Either class asks for the function first.
+    bases, step = list(map(to_python, state["base_lrs"])), max(0, to_python(state["last_epoch"]))
     listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
     if not all(map(callable, listed)):
-        return LambdaLR  # likewise
+        return LambdaLR  # Either class refuses it.
     functions = [_with_attributes(f, s) for f, s in zip(listed, state["lr_lambdas"], strict=False)]
 
     def explains(factors: list) -> bool:
         rates = [base * factor for base, factor in zip(bases, factors, strict=False)]
-        shown = map(plain, state["_last_lr"])
+        shown = map(to_python, state["_last_lr"])
         return all(math.isclose(*pair, rel_tol=1e-9) for pair in zip(rates, shown, strict=False))
 
     if not explains([function(step) for function in functions]):
@@ -345,7 +325,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
 
 
 def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable | None:
-    """CyclicLR's own function; that it had one, its dict does not always tell."""
+    """CyclicLR's `scale_fn`; its dict does not always show whether it had one."""
     saved = state["_scale_fn_custom"]
     given.places.append(f"{place}scale_fn")
     natural = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}
@@ -355,16 +335,17 @@ def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable 
         return saved
     if not passed:
         given.notes.append(
-            f" (It had its own, as PyTorch has none for `mode` {state['mode']!r} with `scale_mode`"
-            f" {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
+            f" (It had one, as PyTorch has none itself for `mode` {state['mode']!r} with"
+            f" `scale_mode` {state['scale_mode']!r}, or as its `_scale_fn_custom` is not None.)"
         )
     taken = given.take(place, "scale_fn", 1, [None if callable(saved) else saved])
     return None if taken is None else taken[0]
 
 
-def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[dict[str, Any]]:
-    """The optimizer's parameter groups, or what the scheduler itself says about them."""
-    leaves = list(held.leaves())
+def _groups(
+    taken: Snapshot, state_dict: Mapping, optimizer: Mapping | None
+) -> list[dict[str, Any]]:
+    """The optimizer's parameter groups, or their rates as the scheduler keeps them."""
     if optimizer is not None:
         if not isinstance(optimizer, Mapping) or "param_groups" not in optimizer:
             raise TypeError(
@@ -372,17 +353,14 @@ def _groups(held: Held, state_dict: Mapping, optimizer: Mapping | None) -> list[
                 f" `state_dict()`, with 'param_groups', got {optimizer!r}."
             )
         groups = _param_groups(optimizer["param_groups"])
-    elif "_last_lr" in state_dict and not old_states.built_in_turn(held.cls, state_dict):
-        groups = [{"lr": plain(lr)} for lr in state_dict["_last_lr"]]
+    elif "_last_lr" in state_dict and not old_states.built_in_turn(state_dict):
+        groups = [{"lr": to_python(lr)} for lr in state_dict["_last_lr"]]
     else:
-        raise ValueError(_lacks(held.cls, "lr"))
+        raise ValueError(_lacks(taken.cls, "lr"))
     if any("lr" not in group for group in groups) or not groups:
-        raise ValueError(_lacks(held.cls, "lr"))
-    for leaf in leaves:
-        needed = _IN_GROUPS.get(leaf.cls, ())
-        if leaf.cls is OneCycleLR and leaf.state["cycle_momentum"]:
-            needed += ("base_momentum", "max_momentum")
-        for name in needed:
+        raise ValueError(_lacks(taken.cls, "lr"))
+    for leaf in taken.leaves():
+        for name in leaf.port.needed_in_groups(leaf.state):
             if any(name not in group for group in groups):
                 raise ValueError(_lacks(leaf.cls, name))
             _check_groups(name, groups)
@@ -401,7 +379,7 @@ def _param_groups(listed: Any) -> list[dict[str, Any]]:
 
 def _check_groups(name: str, groups: list[dict[str, Any]]) -> None:
     for group in groups:
-        if not state_schema.is_finite(group[name]):
+        if not is_finite(group[name]):
             raise ValueError(
                 "`from_torch_state_dict(optimizer_state_dict=...)` must hold a finite number as"
                 f" `{name}` of each group, got {group[name]!r}."

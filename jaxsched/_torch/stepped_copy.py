@@ -22,8 +22,8 @@ from .to_torch import momentum_in, set_value
 def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
     """The rates of a scheduler at its first `total_steps` counts, as a table for each group.
 
-    One that has been stepped is put back to its start first, as its class allows: the base class
-    has no more state than a count. Stepped forward again, it must hold what the live one holds.
+    The copy of a scheduler that has been stepped is put back to its start, as PyTorch's base class
+    can be, whose state is a count. After as many steps it must hold what the live one holds.
     """
     if takes_count(scheduler):
         return _told(scheduler, total_steps)
@@ -42,7 +42,7 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
         if done and _state(twin) != _state(scheduler):
             raise ValueError(
                 f"`from_torch(scheduler=...)` {reason}; and a copy, put back to its start and"
-                " stepped again, does not hold what it holds now: it has a memory of its own, or"
+                " stepped again, does not hold what it holds now: it has a state of its own, or"
                 f" its rate or count was set from outside.{_TOO_LATE}"
             )
         history.go_to(total_steps - 1)
@@ -50,7 +50,7 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
 
 
 def _told(scheduler: Any, total_steps: int) -> Any:
-    """The table of a class that is told the count at each step, and so is a function of it."""
+    """The table of a scheduler whose `step` is given the count, and so is a function of it."""
     with _undisturbed(scheduler):
         history = _History(_copy(scheduler), -1)
         history.go_to(total_steps - 1)
@@ -92,7 +92,7 @@ def _binds(scheduler: Any, *arguments: Any) -> bool:
 
 
 def takes_count(scheduler: Any) -> bool:
-    """Whether `step` must be told the count, as all of timm's are."""
+    """Whether `step` must be given the count, as in all of timm's schedulers."""
     if _binds(scheduler) or not _binds(scheduler, 0):
         return False
     first = next(iter(inspect.signature(scheduler.step).parameters))
@@ -164,14 +164,14 @@ class _History:
 
 
 def _updating(scheduler: Any) -> Callable[[int], Any]:
-    """What tells a scheduler the count: timm's have two, and one of them does nothing."""
+    """The method that is given the count: of timm's two, `t_in_epochs` disables one."""
     if hasattr(scheduler, "step_update") and not getattr(scheduler, "t_in_epochs", False):
         return scheduler.step_update
     return scheduler.step
 
 
 def steps_taken(scheduler: Any) -> int:
-    """How often a scheduler of any class has been stepped, as far as it tells."""
+    """How often a scheduler of any class has been stepped, by the counters of common libraries."""
     if isinstance(scheduler, Together):
         return scheduler.agreed(map(steps_taken, scheduler._schedulers))
     if hasattr(scheduler, "_schedulers") and not hasattr(scheduler, "last_epoch"):
@@ -189,7 +189,7 @@ def steps_taken(scheduler: Any) -> int:
     )
 
 
-# Where libraries keep their counts, and what these are when they are built.
+# Where libraries keep their counts, and the count of a scheduler that was just built.
 _COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), ("_step", 0)]
 
 
@@ -204,7 +204,7 @@ def _undisturbed(scheduler: Any) -> Iterator[None]:
         _as_value_error(),
         classes_kept([scheduler, *parts]),
     ):
-        warnings.simplefilter("ignore")  # PyTorch misses the optimizer's own steps.
+        warnings.simplefilter("ignore")  # PyTorch warns if the optimizer takes no steps.
         before = _generators()
         yield
         if _generators() != before:
@@ -232,7 +232,7 @@ def _generators() -> list:
 def _state(scheduler: Any) -> list:
     """All that a scheduler and its optimizer's groups hold."""
     optimizer = scheduler.optimizer
-    apart = [optimizer, optimizer.param_groups]  # compared by the numbers in its groups
+    apart = [optimizer, optimizer.param_groups]  # Their numbers are compared instead.
     seen = {id(thing): (number, thing) for number, thing in enumerate(apart)}
     groups = [sorted(_numbers(group).items()) for group in optimizer.param_groups]
     return [memory(scheduler, seen), memory(groups)]
@@ -247,7 +247,7 @@ def _copy(scheduler: Any) -> Any:
     twin = object.__new__(torch.optim.Optimizer)
     groups: list[dict[str, Any]] = []
     memo: dict[int, Any] = {id(optimizer): twin, id(optimizer.param_groups): groups}
-    memo[id(getattr(optimizer, "optimizer", optimizer))] = twin  # the one that it wraps
+    memo[id(getattr(optimizer, "optimizer", optimizer))] = twin  # the optimizer that it wraps
     try:
         for group in optimizer.param_groups:
             memo[id(group)] = {
@@ -282,7 +282,7 @@ def _untouched(optimizer: Any) -> Iterator[None]:
             for key in after.keys() - values.keys():
                 del group[key]
             for key in values:
-                if repr(after.get(key)) != repr(values[key]):  # A NaN is itself.
+                if repr(after.get(key)) != repr(values[key]):  # A NaN is unequal to itself.
                     set_value(group, key, values[key])
             reached = reached or repr(after) != repr(values)
     if reached:
@@ -293,7 +293,7 @@ def _untouched(optimizer: Any) -> Iterator[None]:
 
 
 def _numbers(group: dict[str, Any]) -> dict[str, Any]:
-    """What schedulers write into a group: rates, momenta and levels, tensors of one among them."""
+    """What schedulers write into a group: rates and momenta, some in tensors of one element."""
     values = {
         key: value.item() if hasattr(value, "fill_") and value.numel() == 1 else value
         for key, value in group.items()

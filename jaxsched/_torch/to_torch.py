@@ -22,12 +22,10 @@ from .._core.value import call_of, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
-from .._schedulers.cyclic_lr import CyclicLR
-from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
-from .._schedulers.swalr import SWALR
 from .._text.expression import Expression
+from .ports import port_of
 
 
 def the_torch(name: str) -> Any:
@@ -42,19 +40,19 @@ def the_torch(name: str) -> Any:
 
 def scheduler_class(cls: type) -> type:
     """PyTorch's class of the same name."""
-    from torch.optim import lr_scheduler, swa_utils
+    import torch
 
-    return getattr(swa_utils if cls is SWALR else lr_scheduler, cls.__name__)
+    return getattr(getattr(torch.optim, port_of(cls).module), cls.__name__)
 
 
 def to_torch(schedule: Any, optimizer: Any) -> Any:
     """The PyTorch scheduler of the same name and arguments, on `optimizer`.
 
     Args:
-      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, of known
-        numbers; a ParamGroups of as many as `optimizer` has parameter groups.
-      optimizer: a PyTorch optimizer. Its groups get the schedule's rate, and, as from any
-        scheduler, what the scheduler keeps there. A scheduler it had before is superseded.
+      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, with
+        concrete numbers; or a ParamGroups with one for each parameter group of `optimizer`.
+      optimizer: a PyTorch optimizer. Its groups get the schedule's rate and, as from any
+        scheduler, what PyTorch's scheduler keeps there. Drop a scheduler that it had before.
 
     Returns:
       The scheduler at step 0, or where `last_epoch` says (for a plateau `best`, `num_bad_epochs`
@@ -65,9 +63,9 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
       ImportError: without PyTorch.
       TypeError: for a schedule that PyTorch has no scheduler for, traced numbers, or an
         `optimizer` that is none.
-      ValueError: for a number of groups other than the optimizer's, or what only jaxsched can
-        do: a plateau over a schedule or with `threshold_mode="magnitude"`, a chain or sequence as
-        a later part of a SequentialLR, swept milestones.
+      ValueError: for another number of groups than the optimizer's, or what PyTorch cannot do: a
+        plateau over a schedule or with `threshold_mode="magnitude"`, a chain or sequence as a
+        later part of a SequentialLR, batched arguments.
 
     >>> import jaxsched
     >>> import torch  # doctest: +SKIP
@@ -103,14 +101,14 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
 
 
 def _check(schedule: Any) -> None:
-    """Raises for what PyTorch has no scheduler for."""
+    """Raises for a schedule that PyTorch has no scheduler for."""
     where = "`to_torch(schedule=...)` must be"
     if type(schedule) not in SCHEDULERS:
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
-        raise TypeError(f"{where} of known numbers, got {schedule!r}.")
+        raise TypeError(f"{where} of concrete numbers, got {schedule!r}: call it outside `jit`.")
     if isinstance(schedule, ReduceLROnPlateau):
         if not is_concrete(schedule.lr) and not hasattr(schedule.lr, "dtype"):
             raise ValueError(f"{where} a plateau of one `lr` for PyTorch, got {schedule!r}.")
@@ -121,7 +119,7 @@ def _check(schedule: Any) -> None:
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
         if hasattr(value, "dtype") and np.ndim(value) > (field.name == "milestones"):
-            raise ValueError(f"{where} one schedule, not a sweep, got {schedule!r}.")
+            raise ValueError(f"{where} one schedule, not a batch, got {schedule!r}.")
     for index, part in enumerate(getattr(schedule, "schedulers", ())):
         if index and isinstance(schedule, SequentialLR) and isinstance(part, COMPOSITES):
             raise ValueError(
@@ -131,14 +129,10 @@ def _check(schedule: Any) -> None:
         _check(part)
 
 
-# What a PyTorch scheduler takes a list of, one entry for each parameter group.
-_PER_GROUP = {"lr", "initial_lr", "lr_lambda", "base_lr", "max_lr", "base_momentum", "max_momentum",
-              "min_lr", "swa_lr"}  # fmt: skip
-
-
 def _check_alike(members: Sequence) -> None:
-    """Raises where groups differ in what PyTorch's schedulers have once for all groups."""
+    """Raises where groups differ in an argument that PyTorch takes once for all groups."""
     first = members[0]
+    may_differ = port_of(type(first)).per_group | {"lr", "initial_lr", "schedulers"}
     for member in members[1:]:
         same_parts = len(getattr(member, "schedulers", ())) == len(getattr(first, "schedulers", ()))
         if type(member) is not type(first) or not same_parts:
@@ -148,7 +142,7 @@ def _check_alike(members: Sequence) -> None:
             )
         for field in dataclasses.fields(first):
             ours, theirs = getattr(first, field.name), getattr(member, field.name)
-            if field.name not in _PER_GROUP | {"schedulers"} and not same(ours, theirs):
+            if field.name not in may_differ and not same(ours, theirs):
                 raise ValueError(
                     f"`to_torch(schedule=...)` must have one `{field.name}` for all groups, as"
                     f" PyTorch's {type(first).__name__} has, got {ours!r} and {theirs!r}."
@@ -158,7 +152,7 @@ def _check_alike(members: Sequence) -> None:
 
 
 def build(schedule, optimizer) -> Any:
-    """`to_torch`, unchecked."""
+    """`to_torch` without its checks."""
     members = groups_of(schedule)
     for group, member in zip(optimizer.param_groups, members, strict=True):
         group.pop("initial_lr", None)
@@ -195,7 +189,7 @@ def _step(scheduler: Any, number: int) -> None:
 
 
 def set_value(group: dict[str, Any], name: str, value: Any) -> None:
-    """Writes into one of an optimizer's groups, as schedulers do."""
+    """Writes into one of an optimizer's groups, as PyTorch's schedulers do."""
     if hasattr(group.get(name), "fill_"):
         group[name].fill_(value)  # A compiled or captured step reads the rate from its tensor.
     else:
@@ -203,7 +197,7 @@ def set_value(group: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _group_values(schedule) -> dict[str, Any]:
-    """What PyTorch finds in the group: the rates, and the levels a resumed scheduler left there."""
+    """What PyTorch expects in the group: the rates, and what a resumed scheduler left there."""
     if isinstance(schedule, ReduceLROnPlateau):
         return {"lr": _plain(schedule.lr)}
     values: dict[str, Any] = {}
@@ -211,14 +205,9 @@ def _group_values(schedule) -> dict[str, Any]:
     for part in singles(schedule):
         if getattr(part, "last_epoch", -1) == -1:
             continue
-        if isinstance(part, OneCycleLR):
-            initial_lr = part.max_lr / part.div_factor
-            values |= {"max_lr": part.max_lr, "min_lr": initial_lr / part.final_div_factor}
-            values |= {"max_momentum": part.max_momentum, "base_momentum": part.base_momentum}
-        elif isinstance(part, CyclicLR):
-            initial_lr = part.base_lr
-        elif initial_lr is None:
-            initial_lr = lr
+        left = port_of(type(part)).left_in_group(part)
+        initial_lr = left.get("initial_lr", lr if initial_lr is None else initial_lr)
+        values |= left
     values |= {} if lr is None else {"lr": lr}
     values |= {} if initial_lr is None else {"initial_lr": initial_lr}
     return {name: _plain(value) for name, value in values.items()}
@@ -235,16 +224,15 @@ def _build(members: Sequence, optimizer) -> Any:
         return cls(optimizer, parts, milestones=[int(m) for m in first.milestones])
     with _own_initial_rates(members, optimizer):
         scheduler = cls(optimizer, **_arguments(members))
-    if isinstance(first, ReduceLROnPlateau):
-        for name in ("best", "num_bad_epochs", "cooldown_counter"):
-            if getattr(first, name) is not None:
-                setattr(scheduler, name, _plain(getattr(first, name)))
+    for name in port_of(type(first)).attributes_only:
+        if getattr(first, name) is not None:
+            setattr(scheduler, name, _plain(getattr(first, name)))
     return scheduler
 
 
 @contextlib.contextmanager
 def _own_initial_rates(members: Sequence, optimizer) -> Iterator[None]:
-    """The groups with the initial rates that a part was built on, whatever it is now."""
+    """Sets the groups to the initial rates that a part was built on, and back."""
     own = [
         (group, group.get("initial_lr"), _plain(member.initial_lr))
         for group, member in zip(optimizer.param_groups, members, strict=True)
@@ -279,10 +267,10 @@ def _plain(value: Any) -> Any:
 
 
 def _is_plain(function: Callable) -> bool:
-    """Whether PyTorch can have a function as it is.
+    """Whether PyTorch can use a function as it is.
 
-    It cannot save what JAX returns; and the attributes of a callable object it would save, and
-    write into when it loads them.
+    It cannot save a JAX array, and it saves the attributes of a callable object and overwrites
+    them when it loads.
     """
     if not isinstance(function, types.FunctionType | types.MethodType | functools.partial):
         return False

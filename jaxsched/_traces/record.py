@@ -15,7 +15,7 @@ from .._core.schedule import without_warnings
 from .._text.config import to_config
 from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
-from .._torch.snapshot import look, steps_done
+from .._torch.snapshot import snapshot, steps_done
 from .._torch.to_torch import momentum_in, the_torch, torch_call
 from .compare import momentum_of
 from .trace import Trace
@@ -64,14 +64,14 @@ def _schedule(scheduler, num_steps: int) -> Any:
     """The schedule of a freshly built scheduler, or None if the conversion fails."""
     groups = scheduler.optimizer.param_groups
     try:
-        held = look(scheduler)
-        if steps_done(held):
+        taken = snapshot(scheduler)
+        if steps_done(taken):
             return None
         with without_warnings():  # about slow compositions: a trace is short
             try:
-                return read(held, groups, None)
+                return read(taken, groups, None)
             except TypeError:  # a function that JAX cannot trace
-                return read(held, groups, num_steps)
+                return read(taken, groups, num_steps)
     except Exception:  # A trace without its schedule is still useful.
         return None
 
@@ -80,7 +80,7 @@ def call_of(scheduler) -> str:
     """PyTorch's constructor call, or `Class(...)` if its arguments cannot be recovered."""
     try:
         with without_warnings():
-            return torch_call(as_read(look(scheduler), scheduler.optimizer.param_groups))
+            return torch_call(as_read(snapshot(scheduler), scheduler.optimizer.param_groups))
     except Exception:
         return f"{type(scheduler).__name__}(...)"
 

@@ -43,7 +43,7 @@ def test_it_does_not_import_pytorch():
         (None, COSINE, "must be one of PyTorch's schedulers, got None"),
         ("StepLR", COSINE, "that of a StepLR, which has `step_size`, got one with"),
         ("CosineAnnealingLR", {}, "which has `T_max`"),
-        ("CosineAnnealingLR", COSINE | {"last_epoch": 20, "_step_count": 21, "_last_lr": [0.5]}, "do not explain"),
+        ("CosineAnnealingLR", COSINE | {"last_epoch": 20, "_step_count": 21, "_last_lr": [0.5]}, r"steps give, 0.01, got 0.5 at step 20: .* One of `_last_lr`, .* belies the others"),
         ("SequentialLR", {"_milestones": [], "_schedulers": [{"x": 1}], "last_epoch": 0}, "own schedulers"),
     ],
 )  # fmt: skip

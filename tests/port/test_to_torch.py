@@ -205,11 +205,11 @@ WRONG = [
         "single schedulers from its second",
     ),
     (js.ParamGroups([E, E]), ValueError, "1 parameter groups, got 2"),
-    (js.StepLR(jnp.array([0.1, 0.2]), 3), ValueError, "one schedule, not a sweep"),
+    (js.StepLR(jnp.array([0.1, 0.2]), 3), ValueError, "one schedule, not a batch"),
     (
         js.ChainedScheduler([js.ExponentialLR(LR, np.ones(2))]),
         ValueError,
-        "one schedule, not a sweep",
+        "one schedule, not a batch",
     ),
 ]
 
@@ -252,5 +252,5 @@ def test_an_optimizer_that_pytorch_refuses_stays_as_it_was():
 
 
 def test_traced_numbers():
-    with pytest.raises(TypeError, match="must be of known numbers"):
+    with pytest.raises(TypeError, match=r"must be of concrete numbers, .*: call it outside `jit`"):
         jax.jit(lambda lr: js.to_torch(js.StepLR(lr, 3), optimizer_for(None)) and lr)(LR)
