@@ -194,7 +194,7 @@ E = js.ExponentialLR(LR, 0.9)
 WRONG = [
     (InverseSquareRoot(LR), TypeError, "one of PyTorch's schedulers, got InverseSquareRoot"),
     (js.per_epoch(E, 3), TypeError, "Convert its `schedule`"),
-    (js.tabulate(E, 3), TypeError, "one of PyTorch's schedulers, got Table"),
+    (js.tabulate(E, 3), TypeError, "one of PyTorch's schedulers, got from_rates"),
     (js.OneCycleLR(LR, 9).momentum, TypeError, "one of PyTorch's schedulers"),
     (0.1, TypeError, "one of PyTorch's schedulers, got 0.1"),
     (js.ReduceLROnPlateau(E), ValueError, "plateau of one `lr`"),
