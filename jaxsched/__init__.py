@@ -5,7 +5,7 @@ value and a pure function of the step count, so it goes wherever Optax takes one
 
     optax.adam(jaxsched.CosineAnnealingLR(0.1, T_max=5000))
 
-Ten ways in:
+Eleven ways in:
 
 - `StepLR`, `CosineAnnealingLR`, `OneCycleLR`, ...: PyTorch's sixteen schedulers by their names
 - `ChainedScheduler`, `SequentialLR`, `a * b`: schedules of schedules
@@ -15,11 +15,14 @@ Ten ways in:
 - `ParamGroups`: one schedule for each parameter group
 - `current_lr(opt_state)`, `fast_forward(opt_state, count)`: the rate now; resume at a count
 - `Schedule`, `static`: the base class, for a curve of your own
+- `Ramp`, `join`, `clip`, `from_function`, `jaxsched.transformers.get_scheduler`, ...: recipes
 - `stack(schedules)`, `tabulate(schedule, num_steps)`: a sweep as one schedule; a lookup table
 - `record(scheduler, num_steps)`, `Trace`, `compare`, `jaxsched.testing`: proof
 
 On the command line: `jaxsched check`, `list`, `show`, `plot`, `record`, `report`.
 """
+
+import typing as _typing
 
 from ._combine.clip import clip
 from ._combine.counts import delay, per_epoch, per_update, skip
@@ -57,6 +60,18 @@ from ._torch.to_torch import to_torch
 from ._traces.compare import compare
 from ._traces.record import record
 from ._traces.trace import Trace
+
+if _typing.TYPE_CHECKING:
+    from . import transformers as transformers
+else:
+
+    def __getattr__(name):
+        if name != "transformers":
+            raise AttributeError(f"module 'jaxsched' has no attribute {name!r}")
+        from importlib import import_module  # on first use, as recipes take a while to load
+
+        return import_module("jaxsched.transformers")
+
 
 __version__ = "0.1.0"
 

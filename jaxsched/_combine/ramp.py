@@ -66,12 +66,7 @@ class Ramp(Schedule):
         if self.shape == "cosine":
             return (1.0 - xp.cos(xp.pi * x)) / 2.0
         if self.shape == "sqrt":
-            return _sqrt(x)
+            return xp.sqrt(x)
         if self.shape == "1-sqrt":
-            return 1.0 - _sqrt(1.0 - x)
+            return 1.0 - xp.sqrt(1.0 - x)
         return x * x if self.shape == "square" else x
-
-
-def _sqrt(x):
-    """The root, whose infinite slope at 0 does not make a NaN of all derivatives there."""
-    return xp.where(x == 0.0, 0.0, xp.sqrt(xp.where(x == 0.0, 1.0, x)))

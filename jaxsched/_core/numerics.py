@@ -130,7 +130,12 @@ def _unary(name: str):
     return lambda x: unknown(floating(x)) if traced(x) else known(x)
 
 
-floor, cos, log, log1p, exp2, sqrt = map(_unary, ("floor", "cos", "log", "log1p", "exp2", "sqrt"))
+floor, cos, log, log1p, exp2, _root = map(_unary, ("floor", "cos", "log", "log1p", "exp2", "sqrt"))
+
+
+def sqrt(x):
+    """The root; its derivative, infinite at 0, does not make a NaN of all others there."""
+    return where(x == 0.0, 0.0, _root(where(x == 0.0, 1.0, x)))
 
 
 def round(x):

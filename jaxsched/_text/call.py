@@ -10,7 +10,7 @@ from .._core.fields import is_ours
 from .._core.table import Table
 from .._core.value import Value
 from .expression import Expression
-from .names import NAMED
+from .names import maker
 from .source import brief
 
 _LONG = 1000  # rates of a table, of the numbers that `parse` reads
@@ -37,7 +37,7 @@ def call_text(schedule: Any) -> str:
             f"{schedule!r} is too long to be written as a call: a config holds it, as"
             " `jaxsched.to_config(schedule)`."
         )
-    if not is_ours(type(schedule)) or schedule._call_name() not in NAMED:
+    if not is_ours(type(schedule)) or maker(schedule._call_name()) is None:
         raise TypeError(f"{brief(repr(schedule))} cannot be written as a call of jaxsched's own.")
     return schedule._call_text(_text)
 

@@ -7,9 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._core.fields import is_ours
 from .._core.number import is_concrete
 from .._core.value import Value
+from .._schedulers.recipe import Recipe
 from .expression import Expression
+from .names import load_recipes_of
 from .source import brief
 
 MAX_DEPTH = 100  # no schedule is deeper, and Python itself goes not far beyond
@@ -85,8 +88,9 @@ def _build(config: Any) -> Any:
         raise ValueError(
             f"`from_config(config=...)` must be a dict with 'class', got {brief(repr(config))}."
         )
-    classes = {_name(cls): cls for cls in _subclasses(Value)}
     name = config["class"]
+    load_recipes_of(name)
+    classes = {_name(cls): cls for cls in _subclasses(Value)}
     if not isinstance(name, str) or name not in classes:
         raise ValueError(
             f"`from_config(config=...)` must name a schedule, got {brief(repr(name))}: known are"
@@ -102,13 +106,13 @@ def _build(config: Any) -> Any:
     return classes[name](**arguments)
 
 
-def _name(cls: type) -> str:
-    ours = cls.__module__.split(".")[0] == "jaxsched"
-    return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
+def _name(cls: type[Value]) -> str:
+    if not is_ours(cls):
+        return f"{cls.__module__}:{cls.__qualname__}"
+    return cls._call_name() if issubclass(cls, Recipe) else cls.__name__
 
 
-def _subclasses(cls: type) -> Iterator[type]:
-    subclass: type
+def _subclasses(cls: type[Value]) -> Iterator[type[Value]]:
     for subclass in cls.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)

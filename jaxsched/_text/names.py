@@ -1,5 +1,6 @@
 """What makes a schedule, by the name that one writes."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,4 +18,22 @@ _MAKERS: tuple[Callable[..., Any], ...] = (
     from_function, from_rates,
 )  # fmt: skip
 NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKERS}
+RECIPES = ("transformers",)  # modules of jaxsched, loaded on first use
+
+
+def load_recipes_of(name: Any) -> Any:
+    """The module of recipes that a name begins with, if there is one."""
+    module = name.partition(".")[0] if isinstance(name, str) else ""
+    return importlib.import_module(f"jaxsched.{module}") if module in RECIPES else None
+
+
+def maker(name: str) -> Callable[..., Any] | None:
+    """What makes a schedule under that name, if anything does."""
+    name = name.removeprefix("jaxsched.").removeprefix("js.")
+    if module := load_recipes_of(name):
+        called = name.partition(".")[2]
+        return getattr(module, called) if called in module.__all__ else None
+    return NAMED.get(name)
+
+
 FUNCTIONS = {"lr_lambda", "scale_fn", "function"}  # the arguments that are functions of the step

@@ -14,7 +14,7 @@ from typing import Any
 from .._core.schedule import without_warnings
 from .arithmetic import constant
 from .expression import Expression
-from .names import FUNCTIONS, NAMED
+from .names import FUNCTIONS, NAMED, maker
 from .source import PointedError, Source, brief
 
 MAX_CALLS = 48  # schedules in one text; more would take too long to compile
@@ -84,8 +84,8 @@ class _Reader:
 
     @staticmethod
     def is_schedule(node: ast.expr) -> bool:
-        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None)
-        return name in NAMED
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        return name in NAMED or maker(ast.unparse(node)) is not None
 
     def has_schedule(self, node: ast.expr) -> bool:
         calls = (x for x in ast.walk(node) if isinstance(x, ast.Call))
@@ -150,7 +150,7 @@ class _Reader:
 
     def call(self, node: ast.Call) -> Any:
         name = self.name(node.func)
-        names = list(inspect.signature(NAMED[name]).parameters)
+        names = list(inspect.signature(self.maker(name)).parameters)
         places: dict[str, ast.AST] = {}
         positional, named = [], {}
         for index, item in enumerate(node.args):
@@ -173,9 +173,14 @@ class _Reader:
                 self.check_table(keyword, value)
             named[keyword.arg] = value
         try:
-            return NAMED[name](*positional, **named)
+            return self.maker(name)(*positional, **named)
         except Exception as error:  # The constructor refused these arguments.
             raise self.rejected(error, name, node, places) from None
+
+    @staticmethod
+    def maker(name: str) -> Any:
+        """What makes a schedule under a name that there is."""
+        return maker(name)
 
     def check_table(self, node: ast.keyword, steps: Any) -> None:
         if isinstance(steps, int) and steps > MOST_TABULATED:
@@ -191,6 +196,8 @@ class _Reader:
             case ast.Attribute(value=module, attr=found) if found in NAMED:
                 if self.source.cut(module) in _MODULES:
                     return found
+            case ast.Attribute() if maker(name) is not None:
+                return name.removeprefix("jaxsched.").removeprefix("js.")
         near = {known.lower(): known for known in NAMED}
         close = difflib.get_close_matches(name.rpartition(".")[2].lower(), near, n=1)
         hint = f"did you mean {near[close[0]]}?" if close else f"use one of {', '.join(NAMED)}"
@@ -255,6 +262,6 @@ class _Reader:
         named = [key for key in places if re.search(rf"{name}\({key}=|argument '{key}'", message)]
         if "()" in message:  # Python's error for a missing or an unknown argument
             message += (
-                f" (its arguments are {', '.join(inspect.signature(NAMED[name]).parameters)})"
+                f" (its arguments are {', '.join(inspect.signature(self.maker(name)).parameters)})"
             )
         return self.source.error_at(places[named[0]] if named else node, message)

@@ -24,6 +24,7 @@ from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .errors import STEP_A_COPY, DifferentInitialRates, Unexplained, Unreadable
 from .numeric import shortest, to_python
+from .recognised import recognised
 from .snapshot import Snapshot, steps_done
 
 # What takes a minute or so.
@@ -180,12 +181,13 @@ class GroupReader:
             begun = begun and node.cls is not SequentialLR
             parts = [self._node(part, lr, own_base, {}, begun) for part in node.parts]
             return node.cls(parts, **values, **table)
-        values |= table if node.has_functions else {}
+        cls, values = recognised(node.cls, values)
+        values |= table if cls is node.cls and node.has_functions else {}
         values["last_epoch"] = node.built_at if begun else -1
         if node.port.carries_lr:
             values["lr"] = lr
             values |= {"initial_lr": node.base_lr(self.index)} if own_base else {}
-        return node.cls(**values)
+        return cls(**values)
 
     # --- no guess fits, or only one with a `lr` that was solved for ---
 

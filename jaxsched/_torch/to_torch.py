@@ -6,6 +6,7 @@ PyTorch is imported inside these functions only.
 import contextlib
 import dataclasses
 import functools
+import importlib
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from .._core.value import call_of, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
+from .._schedulers.recipe import Recipe
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._text.expression import Expression
@@ -103,7 +105,7 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
 def _check(schedule: Any) -> None:
     """Raises for a schedule that PyTorch has no scheduler for."""
     where = "`to_torch(schedule=...)` must be"
-    if type(schedule) not in SCHEDULERS:
+    if type(schedule) not in SCHEDULERS and not isinstance(schedule, Recipe):
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
@@ -215,19 +217,46 @@ def _group_values(schedule) -> dict[str, Any]:
 
 def _build(members: Sequence, optimizer) -> Any:
     first = members[0]
-    cls = scheduler_class(type(first))
+    cls = _maker(first)
     if isinstance(first, COMPOSITES):
         columns = zip(*[member.schedulers for member in members], strict=True)
         parts = [_build(column, optimizer) for column in columns]
         if isinstance(first, ChainedScheduler):
             return cls(parts, optimizer=optimizer)
         return cls(optimizer, parts, milestones=[int(m) for m in first.milestones])
-    with _own_initial_rates(members, optimizer):
+    with _own_initial_rates(members, optimizer), _default_rate(first, optimizer):
         scheduler = cls(optimizer, **_arguments(members))
     for name in port_of(type(first)).attributes_only:
         if getattr(first, name) is not None:
             setattr(scheduler, name, _plain(getattr(first, name)))
     return scheduler
+
+
+def _maker(schedule: Any) -> Callable[..., Any]:
+    """PyTorch's class of that name, or the other library's function."""
+    if not isinstance(schedule, Recipe):
+        return scheduler_class(type(schedule))
+    library, name = schedule._call_name().split(".")
+    try:
+        module = importlib.import_module(_OPTIMIZATION[library])
+    except ImportError as error:
+        raise ImportError(
+            f"`to_torch` builds {name} with {library}: pip install {library}"
+        ) from error
+    return getattr(module, name)
+
+
+_OPTIMIZATION = {"transformers": "transformers.optimization"}
+
+
+@contextlib.contextmanager
+def _default_rate(schedule: Any, optimizer: Any) -> Iterator[None]:
+    """Sets the optimizer's default rate to the one that a recipe was built on, and back."""
+    before = optimizer.defaults.get("lr")
+    if isinstance(schedule, Recipe):
+        optimizer.defaults["lr"] = _plain(schedule._default)
+    yield
+    optimizer.defaults["lr"] = before
 
 
 @contextlib.contextmanager
@@ -300,7 +329,7 @@ def torch_call(schedule) -> str:
 
 def _torch_call(members: Sequence) -> str:
     first = members[0]
-    name = type(first).__name__
+    name = first._call_name()
     if isinstance(first, Mapped):
         inner = _torch_call([member.schedule for member in members])
         number, value = first._number()

@@ -103,14 +103,11 @@ def test_no_name_and_no_function_is_left_out():
 
 @pytest.mark.parametrize("name", BY_COUNT)
 def test_without_total_steps(name):
-    """Their functions ask `if`, of the step; only the constant one does not."""
     scheduler = by_name(name)(sgd(0.1))
+    schedule = js.from_torch(scheduler)
 
-    if name == SchedulerType.CONSTANT:
-        assert_close(js.from_torch(scheduler), history(scheduler, STEPS)[:, 0])
-    else:
-        with pytest.raises(TypeError, match=r"cannot be traced by JAX.*Give `total_steps=N`"):
-            js.from_torch(scheduler)
+    assert type(schedule).__module__ == "jaxsched.transformers"
+    assert_close(schedule, history(scheduler, STEPS)[:, 0])
 
 
 def test_as_a_part():

@@ -1,0 +1,27 @@
+"""What the recipes of other libraries share: a rate that is a factor of the step, times `lr`."""
+
+from .._core.schedule import CarriesRate
+
+
+class Recipe(CarriesRate):
+    """A schedule that PyTorch runs as a LambdaLR over a function of another library.
+
+    Its class is called as that library's function, in a module of jaxsched called as the library.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        cls._called = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
+        super().__init_subclass__(**kwargs)
+
+    def _curve(self, t):
+        return self._base * self._factor(t)
+
+    def _factor(self, t):
+        """The rate at step t over `lr`."""
+        raise NotImplementedError
+
+    @property
+    def _default(self):
+        """The optimizer's default rate, which some functions read beside the group's."""
+        default = getattr(self, "default_lr", None)
+        return self._base if default is None else default
