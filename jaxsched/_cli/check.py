@@ -148,13 +148,15 @@ def verdict(results: list[Result]) -> str:
     wrong = sum(not comparison.ok for *_, pair in results for comparison in pair)
     differ = f"{plural(wrong, 'comparison')} differ{'s' if wrong == 1 else ''}"
     torch = ", ".join(sorted({trace.torch for _, trace, *_ in results}))
+    libraries = sorted({trace.library for _, trace, *_ in results if trace.library})
+    of_libraries = "".join(f", {library}" for library in libraries)
     device = jax.devices()[0]
     return (
         f"{plural(len(results), 'configuration')},"
         f" {plural(sum(pair[0].num_steps for *_, pair in results), 'step')},"
         f" {differ if wrong else 'all match PyTorch'}"
         f" | {device.platform} ({device.device_kind}) | jaxsched {__version__},"
-        f" jax {jax.__version__}, traces of PyTorch {torch}"
+        f" jax {jax.__version__}, traces of PyTorch {torch}{of_libraries}"
     )
 
 

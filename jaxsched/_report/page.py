@@ -197,7 +197,7 @@ def _facts(trace: Trace) -> list[str]:
         facts.append(f"{trace.lr.shape[1]} parameter groups")
     if trace.metrics is not None:
         facts.append("with metrics")
-    return [*facts, trace.optimizer, f"PyTorch {trace.torch}"]
+    return [*facts, trace.optimizer, trace.source]
 
 
 def _evidence(comparison: Comparison) -> Evidence:

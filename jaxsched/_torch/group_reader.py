@@ -181,7 +181,7 @@ class GroupReader:
             begun = begun and node.cls is not SequentialLR
             parts = [self._node(part, lr, own_base, {}, begun) for part in node.parts]
             return node.cls(parts, **values, **table)
-        cls, values = recognised(node.cls, values)
+        cls, values = recognised(node.cls, values, node.base_lr(self.index))
         values |= table if cls is node.cls and node.has_functions else {}
         values["last_epoch"] = node.built_at if begun else -1
         if node.port.carries_lr:

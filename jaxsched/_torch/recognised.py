@@ -26,8 +26,13 @@ _OF_TRANSFORMERS = {
 }
 
 
-def recognised(cls: type, arguments: Mapping[str, Any]) -> tuple[type, dict[str, Any]]:
-    """The class and arguments of a scheduler, those of a recipe where its function is known."""
+def recognised(
+    cls: type, arguments: Mapping[str, Any], base_lr: float
+) -> tuple[type, dict[str, Any]]:
+    """The class and arguments of a scheduler, those of a recipe where its function is known.
+
+    `base_lr` is the rate that it was built on.
+    """
     if cls is not LambdaLR:
         return cls, dict(arguments)
     function = arguments["lr_lambda"]
@@ -36,15 +41,21 @@ def recognised(cls: type, arguments: Mapping[str, Any]) -> tuple[type, dict[str,
     if getattr(inner, "__module__", None) != "transformers.optimization":
         return cls, dict(arguments)
     name = _OF_TRANSFORMERS.get(getattr(inner, "__qualname__", ""))
-    found = None if name is None else _of_transformers(name, keywords)
+    found = None if name is None else _of_transformers(name, keywords, base_lr)
     return (cls, dict(arguments)) if found is None else found
 
 
-def _of_transformers(name: str, keywords: Mapping[str, Any]) -> tuple[type, dict[str, Any]] | None:
+def _of_transformers(
+    name: str, keywords: Mapping[str, Any], base_lr: float
+) -> tuple[type, dict[str, Any]] | None:
     """The recipe of a function with these keywords, if it takes them all."""
     from .. import transformers
 
     own = {"default_lr" if key == "lr_init" else key: value for key, value in keywords.items()}
+    if own.get("default_lr") == base_lr:
+        del own["default_lr"]
+    if "timescale" in own and own["timescale"] == (own["num_warmup_steps"] or 10_000):
+        del own["timescale"]
     # One function serves two recipes, which only this keyword tells apart.
     if name == "get_cosine_schedule_with_warmup" and "min_lr_rate" in own:
         name = "get_cosine_with_min_lr_schedule_with_warmup"

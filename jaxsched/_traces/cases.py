@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
 from .._core.schedule import without_warnings
@@ -29,6 +30,7 @@ from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
 from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.polynomial_lr import PolynomialLR
+from .._schedulers.recipe import Recipe
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
@@ -37,6 +39,7 @@ from .._text.expression import Expression
 from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
+LIBRARIES = (None, "transformers 5.23.0")
 
 
 class Case(NamedTuple):
@@ -73,6 +76,7 @@ def cases() -> list[Case]:
             *_two_clocks(),
             *_plateaus(),
             *_horizons(),
+            *_transformers(),
         ]
 
 
@@ -438,6 +442,54 @@ def _horizons() -> list[Case]:
     ]
 
 
+def _transformers() -> list[Case]:
+    """Each schedule of Transformers: its edges, its options, and a long run."""
+    w, n = {"num_warmup_steps": 6}, {"num_warmup_steps": 6, "num_training_steps": 40}
+    far = {"num_warmup_steps": 2_000, "num_training_steps": 95_000}
+    minimum = hf.get_cosine_with_min_lr_schedule_with_warmup
+    ahead = hf.get_cosine_with_min_lr_schedule_with_warmup_lr_rate
+    restarts = hf.get_cosine_with_hard_restarts_schedule_with_warmup
+    polynomial = hf.get_polynomial_decay_schedule_with_warmup
+    short = [
+        hf.get_constant_schedule(0.1),
+        hf.get_constant_schedule_with_warmup(0.1, **w),
+        hf.get_constant_schedule_with_warmup(0.1, 0),
+        *[hf.get_linear_schedule_with_warmup(lr, **n) for lr in (0.1, 5e-5)],
+        hf.get_linear_schedule_with_warmup(0.1, 9, 9),
+        hf.get_linear_schedule_with_warmup(0.05, **n, last_epoch=9, initial_lr=0.1),
+        *[hf.get_cosine_schedule_with_warmup(0.1, **n, num_cycles=c) for c in (0.5, 0.25, 1.5)],
+        hf.get_cosine_schedule_with_warmup(0.1, 0, 40),
+        *[restarts(0.1, **n, num_cycles=c) for c in (1, 3)],
+        *[polynomial(0.1, **n, power=p, lr_end=e) for p in (1.0, 0.5, 2) for e in (0.0, 1e-3)],
+        polynomial(0.1, 9, 5),
+        *[hf.get_inverse_sqrt_schedule(0.1, k, scale) for k in (0, 6) for scale in (None, 20)],
+        *[minimum(0.1, **n, min_lr_rate=r) for r in (0.0, 0.1, 1.0)],
+        minimum(0.1, **n, num_cycles=1.5, min_lr=1e-3),
+        *[ahead(0.1, **n, min_lr=0.01, warmup_lr_rate=r) for r in (None, 0.0, 0.3)],
+        ahead(0.1, 1, 40, min_lr_rate=0.1, warmup_lr_rate=0.3),
+        *[
+            hf.get_wsd_schedule(0.1, 6, 9, 40, warmup_type=up, decay_type=down, min_lr_ratio=0.1)
+            for up in ("linear", "cosine", "1-sqrt")
+            for down in ("linear", "cosine", "1-sqrt")
+        ],
+        hf.get_wsd_schedule(0.1, 6, 9, None, 5),
+        hf.get_wsd_schedule(0.1, 0, 0, 40, num_cycles=1.5),
+        ParamGroups([hf.get_cosine_schedule_with_warmup(lr, **n) for lr in (0.1, 0.02)]),
+        ParamGroups([polynomial(lr, **n, lr_end=1e-3, default_lr=0.05) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(hf.get_linear_schedule_with_warmup(5e-5, **far)),
+        long(hf.get_cosine_schedule_with_warmup(5e-5, **far)),
+        long(restarts(5e-5, **far, num_cycles=7)),
+        long(polynomial(5e-5, **far, power=0.9)),
+        long(hf.get_inverse_sqrt_schedule(5e-5, 2_000)),
+        long(minimum(5e-5, **far, min_lr=5e-6)),
+        long(ahead(5e-5, **far, min_lr=5e-6, warmup_lr_rate=0.1)),
+        long(hf.get_wsd_schedule(5e-5, 2_000, 20_000, 95_000, decay_type="1-sqrt")),
+    ]
+
+
 def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     import torch
@@ -461,6 +513,8 @@ def make(case: Case) -> Trace:
 def _file(schedule: Any) -> str:
     """The name of the file for a schedule's trace."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
+    if isinstance(member, Recipe):
+        return member._call_name().partition(".")[0]
     mapped = any(isinstance(part, Mapped) for part in getattr(member, "schedulers", ()))
     return "TwoClocks" if mapped else type(member).__name__
 
@@ -471,9 +525,10 @@ def main() -> None:
         files[_file(case.schedule)].append(make(case))
     SHIPPED.mkdir(exist_ok=True)
     for name, traces in sorted(files.items()):
-        if any(trace.torch != TORCH for trace in traces):
+        if any(trace.torch != TORCH or trace.library not in LIBRARIES for trace in traces):
             raise SystemExit(
-                f"The traces are recorded with PyTorch {TORCH}, this is {traces[0].torch}."
+                f"The traces are recorded with PyTorch {TORCH} and {LIBRARIES[1:]}, this is"
+                f" {traces[0].source}."
             )
         save_traces(traces, SHIPPED / f"{name}.jsonl")
 

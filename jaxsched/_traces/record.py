@@ -5,6 +5,7 @@ Only these functions import PyTorch; checking a trace does not need it.
 
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_count, as_positive_int
 from .._core.schedule import without_warnings
+from .._schedulers.recipe import Recipe
 from .._text.config import to_config
 from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
@@ -127,7 +129,17 @@ def step_through(
         closed_form=None if np.isnan(closed_form).all() else closed_form.reshape(shape),
         metrics=metrics if isinstance(metrics, Expression) else np.array(fed) if fed else None,
         schedule=_config(schedule),
+        library=_library(schedule),
     )
+
+
+def _library(schedule) -> str | None:
+    """The library of a recipe, and its version."""
+    member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
+    if not isinstance(member, Recipe):
+        return None
+    name = member._call_name().partition(".")[0]
+    return f"{name} {version(name)}"
 
 
 def cycles_momentum(schedule) -> bool:

@@ -45,6 +45,7 @@ class Trace:
       metrics: the metrics passed to ReduceLROnPlateau up to the last count, float64 of shape
         `(counts[-1],)` or (for a long run) an expression of the step, rounded to float32; or None.
       schedule: the config of the jaxsched schedule, or None if it has none.
+      library: the library that the scheduler is of, and its version, if it is not PyTorch's.
     """
 
     torch: str
@@ -56,11 +57,18 @@ class Trace:
     closed_form: np.ndarray | None = None
     metrics: np.ndarray | Expression | None = None
     schedule: dict[str, Any] | None = None
+    library: str | None = None
 
     def __repr__(self) -> str:
         count = f"{len(self.counts):,} count{'' if len(self.counts) == 1 else 's'}"
         groups = f", {self.lr.shape[1]} groups" if self.lr.ndim == 2 else ""
-        return f"Trace({brief(self.call, 100)}, {count}{groups}, PyTorch {self.torch})"
+        return f"Trace({brief(self.call, 85)}, {count}{groups}, {self.source})"
+
+    @property
+    def source(self) -> str:
+        """What was recorded: PyTorch's version, and the other library's if there is one."""
+        of_library = f"{self.library}, " if self.library else ""
+        return f"{of_library}PyTorch {self.torch}"
 
     @property
     def reference(self) -> np.ndarray:
@@ -230,7 +238,8 @@ def _has_sound_metrics(trace: Trace) -> bool:
 
 def _has_sound_words(trace: Trace) -> bool:
     words = (trace.torch, trace.call, trace.optimizer)
-    return all(isinstance(x, str) for x in words) and isinstance(trace.schedule, dict | None)
+    named = all(isinstance(x, str) for x in words) and isinstance(trace.library, str | None)
+    return named and isinstance(trace.schedule, dict | None)
 
 
 def _encode(value):

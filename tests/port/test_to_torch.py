@@ -56,6 +56,9 @@ def forgotten(schedule):
         getattr(p, "last_epoch", -1) >= 0 for p in parts
     )  # the rate before one that overwrites it
     yield any(type(m) in (js.ChainedScheduler, js.SequentialLR) and m.total_steps for m in members)
+    recipes = [p for p in parts if type(p).__module__ == "jaxsched.transformers"]
+    yield any(getattr(p, "min_lr", None) is not None for p in recipes)  # only its ratio
+    yield any(type(p).__name__ == "get_wsd_schedule" for p in recipes)  # only the stable steps
 
 
 CASES = [c for c in cases() if c.num_steps and has_one_clock(c.schedule)]
