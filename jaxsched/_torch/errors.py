@@ -1,9 +1,9 @@
 """Why a PyTorch scheduler cannot be read as a schedule."""
 
-STEP_A_COPY = (
-    "Give `total_steps=N`, and a copy of the scheduler is stepped instead, for the first N counts"
-    ' (with `start="now"`, for the next N).'
+STEP_FROM_START = (
+    "Give `total_steps=N`, and a copy of the scheduler is stepped instead, for the first N counts."
 )
+STEP_A_COPY = STEP_FROM_START.removesuffix(".") + ' (with `start="now"`, for the next N).'
 
 
 class Unreadable(ValueError):

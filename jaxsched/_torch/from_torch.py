@@ -11,7 +11,7 @@ from .._combine.counts import skip
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
-from .errors import Unreadable
+from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
@@ -82,7 +82,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
         if total_steps is None:
-            raise ValueError(f"`from_torch(scheduler=...)` {reason}. {reason.instead}") from None
+            instead = STEP_FROM_START if takes_count(scheduler) else reason.instead
+            raise ValueError(f"`from_torch(scheduler=...)` {reason}. {instead}") from None
         return stepped(scheduler, total_steps, str(reason))
     if start == "beginning" or plateau:
         return schedule

@@ -492,11 +492,10 @@ def _transformers() -> list[Case]:
 
 def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
-    import torch
-
-    from .._torch.to_torch import build
+    from .._torch.to_torch import build, the_torch
     from .record import step_through
 
+    torch = the_torch("jaxsched._traces.cases")
     groups = case.schedule if isinstance(case.schedule, ParamGroups) else [case.schedule]
     params = [{"params": [torch.zeros(1)]} for _ in groups]
     momentum = {"momentum": 0.9} if case.optimizer == "SGD" else {}

@@ -134,6 +134,8 @@ def test_a_class_that_is_told_the_epoch():
     scheduler = Told(sgd())
 
     assert_close(js.from_torch(scheduler, total_steps=STEPS), expected)
+    with pytest.raises(ValueError, match=r"for the first N counts\.$"):  # and no `start="now"`
+        js.from_torch(scheduler)
     scheduler.step(7)
     assert_close(js.from_torch(scheduler, total_steps=STEPS), expected)
     with pytest.raises(ValueError, match=r"jaxsched.skip\(schedule, n\)"):
