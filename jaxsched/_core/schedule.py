@@ -158,7 +158,7 @@ class Schedule(Formula, Value):
         return ()
 
     def _carried(self) -> tuple | None:
-        """The group's (lr, initial_lr) before any scheduler was built, if it is known here."""
+        """The group's (lr, initial_lr) before any scheduler was built, if this schedule says it."""
         return None
 
     def _momentum_part(self) -> "Schedule | None":

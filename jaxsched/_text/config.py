@@ -1,6 +1,7 @@
 """Converts schedules to dicts that JSON can store, and back."""
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from .._core.fields import is_ours
 from .._core.number import is_concrete
 from .._core.value import Value
+from .._schedulers import SCHEDULERS
 from .._schedulers.recipe import Recipe
 from .expression import Expression
 from .names import load_recipes_of
@@ -92,9 +94,11 @@ def _build(config: Any) -> Any:
     load_recipes_of(name)
     classes = {_name(cls): cls for cls in _subclasses(Value)}
     if not isinstance(name, str) or name not in classes:
+        close = difflib.get_close_matches(str(name), classes, n=1)
+        schedulers = ", ".join(cls.__name__ for cls in SCHEDULERS)
+        hint = f"did you mean {close[0]}?" if close else f"use one of {schedulers}, as `to_config`."
         raise ValueError(
-            f"`from_config(config=...)` must name a schedule, got {brief(repr(name))}: known are"
-            f" {', '.join(sorted(n for n in classes if not n.startswith('_')))}."
+            f"`from_config(config=...)` must name a schedule, got {brief(repr(name))}: {hint}"
         )
     arguments = {key: _decode(value) for key, value in config.items() if key != "class"}
     unknown = arguments.keys() - {field.name for field in dataclasses.fields(classes[name])}
@@ -130,7 +134,7 @@ def _encode(value: Any, where: str) -> Any:
     try:
         array = np.asarray(value)
     except Exception as error:
-        raise TypeError(f"`{where}` must be known for a config, got {value!r}.") from error
+        raise TypeError(f"`{where}` must be concrete for a config, got {value!r}.") from error
     if jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(np.float64)
     if not np.issubdtype(array.dtype, np.number):

@@ -29,7 +29,7 @@ _OF_TRANSFORMERS = {
 def recognised(
     cls: type, arguments: Mapping[str, Any], base_lr: float
 ) -> tuple[type, dict[str, Any]]:
-    """The class and arguments of a scheduler, those of a recipe where its function is known.
+    """The class and arguments of a scheduler, those of a recipe where its function is recognised.
 
     `base_lr` is the rate that it was built on.
     """

@@ -61,12 +61,12 @@ def test_a_users_class_is_named_with_its_module():
 def test_a_python_function_is_refused():
     with pytest.raises(TypeError, match=r"`LambdaLR\(lr_lambda=\.\.\.\)` is a Python function"):
         js.to_config(js.ChainedScheduler([js.LambdaLR(LR, lambda step: 1.0)]))
-    with pytest.raises(TypeError, match="must be known"):
+    with pytest.raises(TypeError, match="must be concrete"):
         jax.jit(lambda lr: js.to_config(js.StepLR(lr, 3)))(LR)
 
 
 @pytest.mark.parametrize("config, message", [
-    ({"class": "StepLRR"}, "got 'StepLRR': known are .*StepLR"),
+    ({"class": "StepLRR"}, "got 'StepLRR': did you mean StepLR\\?"),
     ({"lr": 0.1}, "must be a dict with 'class'"),
     ([], "must be a dict with 'class'"),
     ({"class": "StepLR", "lr": 0.1, "step": 3}, r"arguments of StepLR, got \['step'\]"),
