@@ -30,8 +30,8 @@ HEIGHTS = {  # in x from 0 to 1
 }
 
 
-@pytest.mark.parametrize("start, stop", [(0.0, 0.3), (0.3, 0.0), (1e-3, 0.7), (-0.1, 0.1)])
-@pytest.mark.parametrize("num_steps", [1, 3, 30, 1000])
+@pytest.mark.parametrize("start, stop", [(0.0, 0.3), (0.7, 1e-3), (-0.1, 0.1)])
+@pytest.mark.parametrize("num_steps", [1, 30, 1000])
 @pytest.mark.parametrize("shape", HEIGHTS)
 def test_a_ramp(shape, num_steps, start, stop):
     counts = np.arange(num_steps + 3)
@@ -74,18 +74,17 @@ def test_a_ramp_of_no_steps_is_its_end(shape):
 
 
 @pytest.mark.parametrize("shape", [*HEIGHTS, "exponential"])
-@pytest.mark.parametrize("count", [0, 1, 5, 9, 10, 11])
-def test_the_derivatives_of_a_ramp_are_finite_and_right(shape, count):
-    def rate(start, stop):
-        return js.Ramp(start, stop, 10, shape)(count)
+def test_the_derivatives_of_a_ramp_are_finite_and_right(shape):
+    def rates(start, stop):
+        return js.Ramp(start, stop, 10, shape)(np.array([0, 1, 5, 9, 10, 11]))
 
     with jax.enable_x64(True):
-        slopes = jax.grad(rate, (0, 1))(0.2, 0.7)
+        slopes = jax.jacobian(rates, (0, 1))(0.2, 0.7)
         h = 1e-6
-        numeric = [(rate(0.2 + h, 0.7) - rate(0.2 - h, 0.7)) / (2 * h),
-                   (rate(0.2, 0.7 + h) - rate(0.2, 0.7 - h)) / (2 * h)]  # fmt: skip
+        numeric = [(rates(0.2 + h, 0.7) - rates(0.2 - h, 0.7)) / (2 * h),
+                   (rates(0.2, 0.7 + h) - rates(0.2, 0.7 - h)) / (2 * h)]  # fmt: skip
     np.testing.assert_allclose(slopes, numeric, rtol=1e-6, atol=1e-9)
-    step = jax.grad(lambda n: js.Ramp(0.2, 0.7, n, shape)(count), allow_int=True)(10)
+    step = jax.grad(lambda n: js.Ramp(0.2, 0.7, n, shape)(3), allow_int=True)(10)
     assert step.dtype == jax.dtypes.float0
 
 
@@ -177,7 +176,7 @@ def test_joined_schedules_are_those_of_optax(number, gap):
     counts = np.arange(3 + gap * number + 12)
 
     joined = js.join(members, boundaries)
-    np.testing.assert_array_equal(joined(counts), [expected(count) for count in counts])
+    np.testing.assert_array_equal(joined(counts), expected(counts))
     np.testing.assert_array_equal(jax.jit(joined.__call__)(counts), joined(counts))
     swept = js.join(members, jnp.array(boundaries, jnp.int32))
     np.testing.assert_array_equal(swept(counts), joined(counts))

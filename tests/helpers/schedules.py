@@ -63,7 +63,6 @@ DERIVED = {
     "product": js.LinearLR(1.0, 0.3, 0.9, 8) * COSINE * 0.5,
     "per_epoch": js.per_epoch(EXPONENTIAL, 3),
     "ramp": js.Ramp(0.0, LR, 7),
-    "ramp-exponential": js.Ramp(LR, 0.001, 9, "exponential"),
     "clip": js.clip(COSINE, 0.02, 0.09),
     "join": js.join(
         [js.Ramp(0.01, LR, 5, "sqrt"), EXPONENTIAL, js.ExponentialLR(LR, 0.8)], [5, 11]

@@ -98,7 +98,7 @@ ANY = {
 
 
 @pytest.mark.parametrize("name", ANY)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_any_arguments_against_the_library(name, data):
     options = {key: data.draw(strategy, label=key) for key, strategy in ANY[name].items()}
