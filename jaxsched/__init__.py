@@ -53,24 +53,43 @@ from ._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from ._schedulers.sequential_lr import SequentialLR
 from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
-from ._text.config import from_config, to_config
-from ._torch.from_torch import current_count, from_torch
-from ._torch.state_dict import from_torch_state_dict
-from ._torch.to_torch import to_torch
-from ._traces.compare import compare
-from ._traces.record import record
-from ._traces.trace import Trace
 
 if _typing.TYPE_CHECKING:
     from . import transformers as transformers
+    from ._text.config import from_config, to_config
+    from ._torch.from_torch import current_count, from_torch
+    from ._torch.state_dict import from_torch_state_dict
+    from ._torch.to_torch import to_torch
+    from ._traces.compare import compare
+    from ._traces.record import record
+    from ._traces.trace import Trace
 else:
+    # Loaded on first use: conversion, traces and recipes take as long as all the rest.
+    _LAZY = {
+        "from_config": "_text.config",
+        "to_config": "_text.config",
+        "current_count": "_torch.from_torch",
+        "from_torch": "_torch.from_torch",
+        "from_torch_state_dict": "_torch.state_dict",
+        "to_torch": "_torch.to_torch",
+        "compare": "_traces.compare",
+        "record": "_traces.record",
+        "Trace": "_traces.trace",
+        "transformers": "transformers",
+    }
 
     def __getattr__(name):
-        if name != "transformers":
-            raise AttributeError(f"module 'jaxsched' has no attribute {name!r}")
-        from importlib import import_module  # on first use, as recipes take a while to load
+        from importlib import import_module
 
-        return import_module("jaxsched.transformers")
+        if name not in _LAZY:
+            raise AttributeError(f"module 'jaxsched' has no attribute {name!r}")
+        module = import_module(f"jaxsched.{_LAZY[name]}")
+        value = module if name == _LAZY[name] else getattr(module, name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *_LAZY})
 
 
 __version__ = "0.1.0"

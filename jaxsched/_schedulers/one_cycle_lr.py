@@ -139,8 +139,9 @@ class OneCycleLR(Cycling):
     def _refuse_an_end_behind_it(self) -> None:
         if not (is_concrete(self._length) and is_concrete(self.pct_start)):
             return
-        if self.last_epoch >= self._last:
-            raise self._last_step().error(self.last_epoch + 1)
+        end = self._last_step()
+        if self.last_epoch >= end.last:
+            raise end.error(self.last_epoch + 1)
 
     @property
     def _length(self):
@@ -157,10 +158,11 @@ class OneCycleLR(Cycling):
         return xp.where(begin == end, end, self._length)
 
     def _last_step(self):
+        last = self._last
         return End(
-            self._last,
-            f"`OneCycleLR(total_steps={self._length})` ends at step {self._last}: `total_steps`"
-            " must cover all updates.",
+            last,
+            f"`OneCycleLR(total_steps={self._length})` ends at step {last}: `total_steps` must"
+            " cover all updates.",
         )
 
     def _curve(self, t):
