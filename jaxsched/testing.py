@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from ._combine.combined import momentum_of
 from ._combine.counts import Mapped
 from ._combine.param_groups import groups_of
 from ._core.schedule import Schedule
 from ._torch.to_torch import the_torch
-from ._traces.compare import Curve, bound, curves, error_text, momentum_of, ulp
+from ._traces.compare import Curve, bound, curves, error_text, ulp
 from ._traces.record import call_of, check_arguments, step_through
 from ._traces.trace import Trace
 

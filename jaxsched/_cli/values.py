@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._combine.combined import momentum_of
 from .._combine.counts import Mapped
 from .._combine.param_groups import ParamGroups, groups_of
 from .._core import numerics as xp
@@ -15,7 +16,7 @@ from .._core.value import evolve
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._text.expression import Expression
 from .._text.parse import MOST_TABULATED
-from .._traces.compare import at_counts, momentum_of, rates_of
+from .._traces.compare import at_counts, rates_of
 from .._traces.trace import Trace
 
 

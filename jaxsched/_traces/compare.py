@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._combine.combined import momentum_of
 from .._combine.param_groups import ParamGroups, groups_of
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .trace import Trace
@@ -196,14 +197,6 @@ def _momenta(schedule, trace: Trace) -> np.ndarray:
         )
     columns = [at_counts(momentum, trace.counts) for momentum in momenta]
     return columns[0] if trace.lr.ndim == 1 else np.stack(columns, axis=-1)
-
-
-def momentum_of(schedule: Any) -> Any:
-    """The schedule of the momentum, or None if the momentum is not cycled."""
-    try:
-        return schedule.momentum
-    except (AttributeError, ValueError):
-        return None
 
 
 def rates_of(schedule, trace: Trace) -> np.ndarray:

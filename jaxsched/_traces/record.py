@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._combine.combined import momentum_of
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_count, as_positive_int
 from .._core.schedule import without_warnings
@@ -19,7 +20,6 @@ from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
 from .._torch.snapshot import snapshot, steps_done
 from .._torch.to_torch import momentum_in, the_torch, torch_call
-from .compare import momentum_of
 from .trace import Trace
 
 
