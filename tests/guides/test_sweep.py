@@ -15,21 +15,20 @@ import pytest
 import jaxsched as js
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-EPOCHS = 60
+EPOCHS = 40
 
 
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+@pytest.fixture
+def swept(tmp_path):
     """What `sweep_on_eight_devices` finds, in a process of its own, and what is printed there."""
-    directory = tmp_path_factory.mktemp("sweep")
     done = subprocess.run(
-        [sys.executable, "-W", "error", __file__, directory],
+        [sys.executable, "-W", "error", __file__, tmp_path],
         env=os.environ | {"JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return pickle.loads((directory / "found").read_bytes()), done.stdout, directory
+    return pickle.loads((tmp_path / "found").read_bytes()), done.stdout, tmp_path
 
 
 def sweep_on_eight_devices(directory: Path):
@@ -79,7 +78,15 @@ def sweep(monkeypatch):
     return module
 
 
-def test_each_candidate_is_trained_as_if_alone(swept):
+def test_on_eight_devices(swept, sweep):
+    """One test, so that one of pytest's processes sweeps."""
+    each_candidate_is_trained_as_if_alone(swept)
+    one_program_for_each_family(swept, sweep)
+    each_device_trains_its_part(swept)
+    prints_the_best_and_draws(swept)
+
+
+def each_candidate_is_trained_as_if_alone(swept):
     families = swept[0]["families"]
 
     assert len(families) == 6
@@ -90,18 +97,18 @@ def test_each_candidate_is_trained_as_if_alone(swept):
         assert len(np.unique(results["validation"])) > 40  # Too large a rate always ends alike.
 
 
-def test_one_program_for_each_family(swept, sweep):
+def one_program_for_each_family(swept, sweep):
     assert swept[0]["programs"] == 6
     for family in sweep.FAMILIES:
         assert len(js.stack(sweep.candidates(family)).schedules.families) == 1
 
 
-def test_each_device_trains_its_part(swept):
+def each_device_trains_its_part(swept):
     for results in swept[0]["families"].values():  # of 100 candidates, and 4 to fill up
         assert results["shards"] == [(device, (13, 10 * EPOCHS)) for device in range(8)]
 
 
-def test_prints_the_best_and_draws(swept):
+def prints_the_best_and_draws(swept):
     found, printed, directory = swept
     losses = np.concatenate([results["validation"] for results in found["families"].values()])
     rows = [line.split("│")[1:-1] for line in printed.splitlines() if line.startswith("│")]

@@ -1,5 +1,7 @@
 """Every recorded PyTorch trace, evaluated every way JAX offers; PyTorch is not needed."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,16 +53,17 @@ def scanned(schedule, counts):
     return jax.lax.scan(lambda carry, count: (carry, schedule(count)), 0, counts)[1]
 
 
-# One trace in six for each way: each is a compilation of its own.
+# One trace in six for each way, by turns in float32 and float64: each is a compilation of its own.
 WAYS = [
-    pytest.param(way, p.values[0], id=f"{way.__name__}-{p.id}")
+    pytest.param(
+        way, p.values[0], x64, id=f"{way.__name__}-{p.id}-{'float64' if x64 else 'float32'}"
+    )
     for offset, way in enumerate([eager, vmapped, jitted, scanned])
-    for p in STATELESS[offset::6]
+    for p, x64 in zip(STATELESS[offset::6], itertools.cycle([False, True]), strict=False)
 ]
 
 
-@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
-@pytest.mark.parametrize("way, trace", WAYS)
+@pytest.mark.parametrize("way, trace, x64", WAYS)
 def test_matches_torch_every_way(way, trace: Trace, x64: bool):
     with jax.enable_x64(x64):
         schedule = trace.build()
