@@ -66,7 +66,7 @@ NAMES = {
 
 
 def parameters_of(model: nnx.Module, prefix: str = "") -> Iterator[tuple[str, nnx.Param, bool]]:
-    """The parameters of a model's layers by PyTorch's names, and whether PyTorch's is transposed."""
+    """The parameters of a model's layers by PyTorch's names; True for one that is transposed."""
     for name, layer in vars(model).items():
         for theirs, ours in NAMES.get(type(layer), {}).items():
             if (parameter := getattr(layer, ours)) is not None:
