@@ -57,23 +57,36 @@ def load(example: str) -> list[Run]:
     return [Run(variant, dtype, arrays) for (variant, dtype), arrays in runs.items()]
 
 
-def copy_parameters(model: nnx.Module, state_dict: dict[str, np.ndarray]) -> nnx.Module:
-    """Gives each `nnx.Linear` of `model` the parameters of PyTorch's layer of the same name."""
+# Of each layer, PyTorch's name for each parameter of ours.
+NAMES = {
+    nnx.Linear: {"weight": "kernel", "bias": "bias"},
+    nnx.Embed: {"weight": "embedding"},
+    nnx.LayerNorm: {"weight": "scale", "bias": "bias"},
+}
+
+
+def parameters_of(model: nnx.Module, prefix: str = "") -> Iterator[tuple[str, nnx.Param, bool]]:
+    """The parameters of a model's layers by PyTorch's names; True for one that is transposed."""
     for name, layer in vars(model).items():
-        if isinstance(layer, nnx.Linear):
-            layer.kernel[...] = jnp.asarray(state_dict[f"{name}.weight"].T)
-            layer.bias[...] = jnp.asarray(state_dict[f"{name}.bias"])
+        for theirs, ours in NAMES.get(type(layer), {}).items():
+            if (parameter := getattr(layer, ours)) is not None:
+                yield f"{prefix}{name}.{theirs}", parameter, ours == "kernel"
+        if isinstance(layer, nnx.Module) and type(layer) not in NAMES:
+            yield from parameters_of(layer, f"{prefix}{name}.")
+
+
+def copy_parameters(model: nnx.Module, state_dict: dict[str, np.ndarray]) -> nnx.Module:
+    """Gives the layers of `model` the parameters of PyTorch's layers of the same names."""
+    for name, parameter, transposed in parameters_of(model):
+        value = state_dict[name]
+        parameter[...] = jnp.asarray(value.T if transposed else value)
     return model
 
 
 def state_dict(model: nnx.Module) -> dict[str, np.ndarray]:
-    """The parameters of a model's `nnx.Linear` layers, as PyTorch names and lays them out."""
-    parameters = {}
-    for name, layer in vars(model).items():
-        if isinstance(layer, nnx.Linear):
-            parameters[f"{name}.weight"] = np.asarray(layer.kernel[...]).T
-            parameters[f"{name}.bias"] = np.asarray(layer.bias[...])
-    return parameters
+    """The parameters of a model's layers, as PyTorch names and lays them out."""
+    found = {name: (np.asarray(p[...]), t) for name, p, t in parameters_of(model)}
+    return {name: value.T if transposed else value for name, (value, transposed) in found.items()}
 
 
 class Experiment:

@@ -25,7 +25,7 @@ On the command line: `jaxsched check`, `list`, `show`, `plot`, `record`, `report
 import typing as _typing
 
 from ._combine.clip import clip
-from ._combine.counts import delay, per_epoch, per_update, skip
+from ._combine.counts import delay, per_batches, per_epoch, per_update, skip
 from ._combine.from_function import from_function, from_rates
 from ._combine.join import join
 from ._combine.param_groups import ParamGroups
@@ -57,6 +57,7 @@ from ._schedulers.swalr import SWALR
 if _typing.TYPE_CHECKING:
     from . import transformers as transformers
     from ._text.config import from_config, to_config
+    from ._torch.from_lightning import from_lightning
     from ._torch.from_torch import current_count, from_torch
     from ._torch.state_dict import from_torch_state_dict
     from ._torch.to_torch import to_torch
@@ -68,6 +69,7 @@ else:
     _LAZY = {
         "from_config": "_text.config",
         "to_config": "_text.config",
+        "from_lightning": "_torch.from_lightning",
         "current_count": "_torch.from_torch",
         "from_torch": "_torch.from_torch",
         "from_torch_state_dict": "_torch.state_dict",
@@ -121,6 +123,7 @@ __all__ = [  # noqa: RUF022
     "from_function",
     "from_rates",
     "per_epoch",
+    "per_batches",
     "per_update",
     "delay",
     "skip",
@@ -135,6 +138,7 @@ __all__ = [  # noqa: RUF022
     # PyTorch
     "from_torch",
     "from_torch_state_dict",
+    "from_lightning",
     "current_count",
     "to_torch",
     # configs and traces

@@ -39,6 +39,7 @@ def run(options: Any) -> int:
     console.print(
         "Also: ParamGroups(schedules), a schedule for each parameter group;"
         " per_epoch(schedule, steps_per_epoch), stepped once an epoch;"
+        " per_batches(schedule, frequency, batches_per_epoch), as Lightning's Trainer steps it;"
         " per_update(schedule, steps_per_update), stepped several times an update;"
         " delay(schedule, num_steps), started later;"
         " skip(schedule, num_steps), started in the middle;"

@@ -1,9 +1,10 @@
-"""The same schedule at another count: per_epoch, per_update, delay and skip."""
+"""The same schedule at another count: per_epoch, per_batches, per_update, delay and skip."""
 
+import math
 from typing import Annotated, Any, TypeAlias
 
 from .._core import protocol
-from .._core.count_map import CountMap
+from .._core.count_map import CountMap, PeriodicMap
 from .._core.fields import NESTED, NumberKind, static
 from .._core.number import Int
 from .._core.schedule import Derived, Schedule
@@ -20,9 +21,9 @@ _FromZero: TypeAlias = Annotated[Int, NumberKind(integers=range(2**63), from_flo
 
 
 class Mapped(Derived):
-    """`schedule` at a count that follows from the count by a `CountMap`.
+    """`schedule` at a count that follows from the count by a map.
 
-    A subclass has one more field, a number; it is static where it is an int, as a sequence's
+    A subclass has a number as its next field; it is static where it is an int, as a sequence's
     milestones are, and a leaf where it is an array.
     """
 
@@ -31,19 +32,15 @@ class Mapped(Derived):
     _role = ""  # what the number is in the `CountMap`
     _unnamed = 1
 
-    def _number(self) -> tuple[str, Any]:
-        name = self._field_table[-1].name
-        return name, getattr(self, name)
-
     def _validate(self):
         if not isinstance(self.schedule, Schedule):
             rule = "a schedule of the step count (a plateau has `held` and `averaged` for epochs)"
             self._reject("schedule", rule, TypeError)
 
     @property
-    def _count_map(self) -> CountMap:
+    def _count_map(self) -> CountMap | PeriodicMap:
         """How the count of `schedule` follows from this one's."""
-        return CountMap(**{self._role: self._number()[1]})
+        return CountMap(**{self._role: getattr(self, self._field_table[1].name)})
 
     def _plan(self):
         plan, stand_in = self.schedule._plan()
@@ -73,7 +70,7 @@ class Mapped(Derived):
 
     @property
     def momentum(self):
-        return type(self)(self.schedule.momentum, self._number()[1])
+        return evolve(self, schedule=self.schedule.momentum)
 
 
 class PerEpoch(Mapped):
@@ -82,6 +79,28 @@ class PerEpoch(Mapped):
     steps_per_epoch: _Positive = static(when=_is_int)
 
     _role, _called = "every", "per_epoch"
+
+
+class PerBatches(Mapped):
+    """A schedule stepped at every k-th batch of an epoch; what `per_batches` returns."""
+
+    frequency: _Positive = static()
+    batches_per_epoch: _Positive = static()
+    accumulate_grad_batches: _Positive = static(default=1)
+
+    _called = "per_batches"
+
+    @property
+    def _count_map(self):
+        updates = -(-self.batches_per_epoch // self.accumulate_grad_batches)
+        # All updates but an epoch's last come at multiples of `accumulate_grad_batches`.
+        every = self.frequency // math.gcd(self.frequency, self.accumulate_grad_batches)
+        at_the_last = self.batches_per_epoch % self.frequency == 0
+        steps = (updates - 1) // every + at_the_last
+        return PeriodicMap(updates, every, steps) if steps else CountMap(wait=_NEVER)
+
+
+_NEVER = 2**62  # with room for more steps
 
 
 class PerUpdate(Mapped):
@@ -134,6 +153,47 @@ def per_epoch(schedule: Any, steps_per_epoch: int) -> Any:
     Array([0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
     """
     return for_each_group(lambda member: PerEpoch(member, steps_per_epoch), schedule)
+
+
+def per_batches(
+    schedule: Any, frequency: int, batches_per_epoch: int, accumulate_grad_batches: int = 1
+) -> Any:
+    """The same schedule stepped at every `frequency`-th batch, counted anew in each epoch.
+
+    What a Trainer of Lightning does with `{"interval": "step", "frequency": 3}`. It accumulates the
+    gradients of `accumulate_grad_batches` batches for each update, and of the rest at an epoch's
+    end; a scheduler steps where the batch of an update is a multiple of the frequency. With 5
+    batches an epoch and a frequency of 3, that is at the third batch of each epoch; with a
+    frequency of 10, never.
+
+    Args:
+      schedule: a schedule, or a ParamGroups of them.
+      frequency: the number of batches between its steps, a positive int.
+      batches_per_epoch: the number of batches in an epoch, a positive int.
+      accumulate_grad_batches: the number of batches for an update, a positive int.
+
+    Returns:
+      A schedule that counts optimizer steps; it has a `momentum` where `schedule` has one. Of a
+      ParamGroups, one of these.
+
+    Raises:
+      ValueError: for a number that is no positive int.
+      TypeError: for something that is no schedule.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched
+    >>> halved = jaxsched.ExponentialLR(0.4, gamma=0.5)
+    >>> jaxsched.per_batches(halved, 3, batches_per_epoch=5)(jnp.arange(10))
+    Array([0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1], dtype=float32)
+
+    Source: https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#configure-optimizers
+    """
+    return for_each_group(
+        lambda member: PerBatches(
+            member, frequency, batches_per_epoch, accumulate_grad_batches=accumulate_grad_batches
+        ),
+        schedule,
+    )
 
 
 def per_update(schedule: Any, steps_per_update: int) -> Any:

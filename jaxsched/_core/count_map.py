@@ -1,4 +1,4 @@
-"""How one count follows from another: the idea behind per_epoch, per_update, delay and skip."""
+"""How one count follows from another: what per_epoch, per_update, delay, skip have in common."""
 
 import itertools
 from collections.abc import Sequence
@@ -43,6 +43,36 @@ class CountMap(NamedTuple):
         return not (_differs(self.wait, 0) or _differs(self.times, 1) or _differs(self.every, 1))
 
 
+class PeriodicMap(NamedTuple):
+    """A count that goes up at every `every`-th step of a period, and by `steps` in each.
+
+    count -> count // period * steps + count % period // every
+
+    Where `steps` is one more than the last reading within a period, it goes up as the period ends.
+    """
+
+    period: int
+    every: int
+    steps: int  # positive
+
+    def __call__(self, count):
+        periods = xp.floor_divide(count, self.period)
+        within = xp.floor_divide(count - periods * self.period, self.every)
+        return periods * self.steps + within
+
+    def first(self, inner):
+        """The first count that is mapped to `inner` or more."""
+        before = xp.maximum(inner - 1, 0)
+        periods = xp.floor_divide(before, self.steps)
+        within = (before - periods * self.steps + 1) * self.every
+        first = periods * self.period + xp.minimum(within, self.period)
+        return xp.where(xp.maximum(inner, 0) == 0, 0, first)
+
+    @property
+    def shifts(self) -> bool:
+        return False
+
+
 def _differs(number, neutral: int) -> bool:
     return not isinstance(number, int | np.integer) or number != neutral
 
@@ -55,7 +85,7 @@ class Clock(NamedTuple):
     """
 
     reading: Any
-    maps: tuple[tuple[CountMap, Any], ...] = ()
+    maps: tuple[tuple[CountMap | PeriodicMap, Any], ...] = ()
 
     def at(self, n):
         """The reading after `n` more counts."""

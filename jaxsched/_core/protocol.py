@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from typing import Any, NamedTuple
 
-from .count_map import Clock, CountMap, advance, shared
+from .count_map import Clock, CountMap, PeriodicMap, advance, shared
 from .number import is_concrete
 from .past_end import End
 from .value import evolve
@@ -252,7 +252,7 @@ class Sequence(Chain):
 class Paced:
     """A scheduler at work whose steps follow from the counts by a map, as those of an epoch do."""
 
-    def __init__(self, schedule, count_map: CountMap, group: Group, table_size):
+    def __init__(self, schedule, count_map: CountMap | PeriodicMap, group: Group, table_size):
         self.schedule, self.count_map, self.group = schedule, count_map, group
         self.table_size = None if table_size is None else count_map(table_size - 1) + 1
         self._build()

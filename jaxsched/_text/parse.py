@@ -37,10 +37,10 @@ def parse(text: str) -> Any:
     """The schedule that a text describes as a Python call; the text is never evaluated.
 
     Args:
-      text: a call of one of the schedulers, of `ParamGroups`, `per_epoch`, `per_update`, `delay` or
-        `skip`, with or without `jaxsched.` before the name, or a product of such calls and numbers.
-        The arguments are numbers and arithmetic on them, strings, True, False, None, lists and
-        schedules; `lr_lambda` and `scale_fn` are expressions of `step`.
+      text: a call of one of the schedulers, of `ParamGroups`, `per_epoch`, `per_batches`,
+        `per_update`, `delay` or `skip`, with or without `jaxsched.` before the name, or a product
+        of such calls and numbers. The arguments are numbers and arithmetic on them, strings, True,
+        False, None, lists and schedules; `lr_lambda` and `scale_fn` are expressions of `step`.
 
     Returns:
       The schedule, or ParamGroups. Warnings of its constructor are suppressed.

@@ -189,6 +189,8 @@ def _hint(scheduler: Any) -> str:
             " It steps its `scheduler` once for each process at every update: write"
             " `per_update(from_torch(wrapper.scheduler), num_processes)`."
         )
+    if isinstance(scheduler, dict):  # Lightning's
+        return " An entry converts with `from_lightning(entry, batches_per_epoch)`."
     return " Pass its `scheduler`."
 
 

@@ -174,6 +174,10 @@ class GroupReader:
             raise Unreadable(f"cannot be built here: {error}".rstrip(".")) from error
 
     def _node(self, node: Snapshot, lr, own_base: bool, table: dict, begun: bool = True) -> Any:
+        schedule = self._unpaced(node, lr, own_base, table, begun)
+        return node.pace.mapped(schedule) if node.pace else schedule
+
+    def _unpaced(self, node: Snapshot, lr, own_base: bool, table: dict, begun: bool) -> Any:
         values = node.arguments(self.group, self.index)
         if node.is_composition:
             # A SequentialLR undoes its parts' first steps: they start anew whatever their

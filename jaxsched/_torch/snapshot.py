@@ -4,9 +4,10 @@ import contextlib
 import copy
 import functools
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from .._core.count_map import CountMap, PeriodicMap
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .clocks import StepCount
 from .errors import Unreadable
@@ -15,12 +16,24 @@ from .ports import PORTS, Port, port_of
 from .to_torch import scheduler_class
 
 
+class Pace(NamedTuple):
+    """When a training loop steps a scheduler."""
+
+    mapped: Callable[[Any], Any]  # from a schedule to one that counts as the loop
+    count_map: CountMap | PeriodicMap
+
+    def steps(self, counts: int) -> int:
+        """How many steps of it there are in so many counts, and the one before."""
+        return int(self.count_map(counts - 1)) + 1
+
+
 class Snapshot(NamedTuple):
     """A PyTorch scheduler as it stands: live, or from a checkpoint."""
 
     cls: type  # ours
     state: dict[str, Any]  # its attributes
     parts: "tuple[Snapshot, ...]" = ()
+    pace: "Pace | None" = None  # of a part that a loop does not step at every count
 
     @property
     def port(self) -> Port:
@@ -109,7 +122,14 @@ def snapshot(scheduler: Any) -> Snapshot:
 
 
 def steps_done(taken: Snapshot) -> Any:
-    """How often `step()` has been called since construction, with the fraction of an epoch."""
+    """How often `step()` has been called since construction, with the fraction of an epoch.
+
+    Of parts that a loop steps at different counts, the first count at which all have theirs.
+    """
+    if any(part.pace for part in taken.parts):
+        maps = [part.pace.count_map if part.pace else CountMap() for part in taken.parts]
+        firsts = [m.first(steps_done(p)) for m, p in zip(maps, taken.parts, strict=True)]
+        return int(max(firsts))
     clock = taken.port.clock
     return steps_done(taken.parts[0]) if clock is None else clock.steps(taken.state)
 

@@ -332,8 +332,8 @@ def _torch_call(members: Sequence) -> str:
     name = first._call_name()
     if isinstance(first, Mapped):
         inner = _torch_call([member.schedule for member in members])
-        number, value = first._number()
-        return call_of(first._call_name(), inner, **{number: repr(value)})
+        numbers = {f.name: repr(getattr(first, f.name)) for f in first._field_table[1:]}
+        return call_of(name, inner, **numbers)
     if isinstance(first, COMPOSITES):
         columns = zip(*[member.schedulers for member in members], strict=True)
         parts = f"[{', '.join(map(_torch_call, columns))}]"

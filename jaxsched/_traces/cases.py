@@ -6,16 +6,18 @@ Each case is a schedule. PyTorch's scheduler of the same name and arguments is s
 rates are saved with the arguments, one file per scheduler in `data/`.
 """
 
+import dataclasses
 import itertools
 import random
 import warnings
 from collections import defaultdict
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import transformers as hf
-from .._combine.counts import Mapped, delay, per_epoch, per_update, skip
+from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
 from .._core.schedule import without_warnings
 from .._schedulers.chained_scheduler import ChainedScheduler
@@ -39,7 +41,7 @@ from .._text.expression import Expression
 from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
-LIBRARIES = (None, "transformers 5.23.0")
+LIBRARIES = (None, "transformers 5.23.0", "lightning 2.6.6")
 
 
 class Case(NamedTuple):
@@ -50,6 +52,7 @@ class Case(NamedTuple):
     metrics: Any = None  # a list, an expression of the step, or "lr" for the current rate
     optimizer: str = "SGD"
     counts: Any = None  # fractional ones are epochs, passed to `step`
+    trainer: tuple[int, int] | None = None  # batches an epoch and for an update, in a Trainer
 
 
 # The counts kept of a long run: beginning and end in full, and fewer and fewer in between.
@@ -77,6 +80,7 @@ def cases() -> list[Case]:
             *_plateaus(),
             *_horizons(),
             *_transformers(),
+            *_trainers(),
         ]
 
 
@@ -490,10 +494,37 @@ def _transformers() -> list[Case]:
     ]
 
 
+def _trainers() -> list[Case]:
+    """What a Trainer of Lightning does with intervals, frequencies and accumulation."""
+    lr, steps = 0.1, 40
+    warm, decay = LinearLR(lr, 0.1, total_iters=6), ExponentialLR(lr, 0.9)
+
+    def batches(schedule, every, *trainer):
+        return Case(per_batches(schedule, every, *trainer), steps, trainer=trainer)
+
+    def together(parts, *trainer):
+        return Case(ChainedScheduler(parts), steps, trainer=trainer)
+
+    return [
+        *[batches(decay, every, 5, 1) for every in (2, 3, 5, 10)],
+        *[batches(decay, every, 7, 2) for every in (2, 3, 4, 7)],
+        *[batches(decay, every, 6, 4) for every in (2, 3, 6)],
+        batches(CosineAnnealingLR(lr, 5, 0.01), 3, 8, 3),
+        batches(OneCycleLR(lr, 20), 2, 5, 1),
+        *[Case(per_epoch(decay, n), steps, trainer=t) for n, t in [(4, (7, 2)), (8, (7, 2))]],
+        Case(per_epoch(StepLR(lr, 2), 10), steps, trainer=(5, 1)),
+        Case(decay, steps, trainer=(5, 2)),
+        together([warm, per_epoch(StepLR(lr, 2), 5)], 5, 1),
+        together([per_batches(decay, 2, 5, 1), per_epoch(CosineAnnealingLR(lr, 6), 5)], 5, 1),
+        together([per_batches(warm, 3, 7, 2), per_epoch(decay, 8)], 7, 2),
+    ]
+
+
 def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     from .._torch.to_torch import build, the_torch
     from .record import step_through
+    from .trainer import Trained
 
     torch = the_torch("jaxsched._traces.cases")
     groups = case.schedule if isinstance(case.schedule, ParamGroups) else [case.schedule]
@@ -502,11 +533,17 @@ def make(case: Case) -> Trace:
     optimizer = getattr(torch.optim, case.optimizer)(params, lr=0.1, **momentum)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scheduler = build(case.schedule, optimizer)
+        if case.trainer is None:
+            scheduler = build(case.schedule, optimizer)
+        else:
+            scheduler = Trained(case.schedule, optimizer, *case.trainer, case.num_steps)
     metrics = case.metrics
     if metrics == "lr":
         metrics = (group["lr"] for group in itertools.cycle(optimizer.param_groups))
-    return step_through(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
+    trace = step_through(scheduler, case.num_steps, metrics, case.counts, schedule=case.schedule)
+    if case.trainer is None:
+        return trace
+    return dataclasses.replace(trace, library=f"lightning {version('lightning')}")
 
 
 def _file(schedule: Any) -> str:
@@ -521,7 +558,7 @@ def _file(schedule: Any) -> str:
 def main() -> None:
     files = defaultdict(list)
     for case in cases():
-        files[_file(case.schedule)].append(make(case))
+        files["lightning" if case.trainer else _file(case.schedule)].append(make(case))
     SHIPPED.mkdir(exist_ok=True)
     for name, traces in sorted(files.items()):
         if any(trace.torch != TORCH or trace.library not in LIBRARIES for trace in traces):

@@ -347,6 +347,8 @@ def test_inside_jit_and_vmap(call):
 
 OTHERS = {
     "per_epoch": (js.per_epoch, "steps_per_epoch"),
+    "per_batches": (lambda s, n: js.per_batches(s, n, 5), "frequency"),
+    "batches": (lambda s, n: js.per_batches(s, 2, n), "batches_per_epoch"),
     "per_update": (js.per_update, "steps_per_update"),
     "delay": (js.delay, "num_steps"),
     "skip": (js.skip, "num_steps"),

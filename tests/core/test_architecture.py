@@ -14,7 +14,7 @@ FLOORS = [
     "_core", "_schedulers", "transformers", "_combine", "_optax", "_text", "_torch", "_traces", "_report", "testing",
     "_cli", "__main__",
 ]  # fmt: skip
-WITH_TORCH = ("_torch/", "_traces/record.py", "testing.py")
+WITH_TORCH = ("_torch/", "_traces/record.py", "_traces/trainer.py", "testing.py")
 
 
 def modules():

@@ -62,6 +62,7 @@ DERIVED = {
     ),
     "product": js.LinearLR(1.0, 0.3, 0.9, 8) * COSINE * 0.5,
     "per_epoch": js.per_epoch(EXPONENTIAL, 3),
+    "per_batches": js.per_batches(COSINE, 3, 5),
     "ramp": js.Ramp(0.0, LR, 7),
     "clip": js.clip(COSINE, 0.02, 0.09),
     "join": js.join(

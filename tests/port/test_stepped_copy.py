@@ -203,7 +203,7 @@ def test_what_is_no_scheduler(bad):
 
 
 def test_a_lightning_entry_is_told_apart():
-    with pytest.raises(TypeError, match="Pass its `scheduler`"):
+    with pytest.raises(TypeError, match="converts with `from_lightning"):
         js.from_torch({"scheduler": lr_scheduler.StepLR(sgd(), 3), "interval": "epoch"})
 
 
