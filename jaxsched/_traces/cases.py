@@ -30,7 +30,7 @@ from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
 from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.polynomial_lr import PolynomialLR
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
@@ -512,7 +512,7 @@ def make(case: Case) -> Trace:
 def _file(schedule: Any) -> str:
     """The name of the file for a schedule's trace."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
-    if isinstance(member, Recipe):
+    if isinstance(member, OfLibrary):
         return member._call_name().partition(".")[0]
     mapped = any(isinstance(part, Mapped) for part in getattr(member, "schedulers", ()))
     return "TwoClocks" if mapped else type(member).__name__

@@ -14,11 +14,12 @@ from .._combine.combined import momentum_of
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_count, as_positive_int
 from .._core.schedule import without_warnings
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary
 from .._text.config import to_config
 from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
 from .._torch.snapshot import snapshot, steps_done
+from .._torch.stepped_copy import takes_count, updating
 from .._torch.to_torch import momentum_in, the_torch, torch_call
 from .trace import Trace
 
@@ -97,6 +98,7 @@ def step_through(
     import torch
 
     groups = scheduler.optimizer.param_groups
+    advance = updating(scheduler) if (told := takes_count(scheduler)) else scheduler.step
     keep = range(num_steps) if counts is None else counts
     fractional = not all(isinstance(count, int) for count in keep)
     path = keep if fractional else range(num_steps)
@@ -109,9 +111,9 @@ def step_through(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch expects steps of the optimizer.
         for count in path:
-            if count:
+            if count or told:
                 fed += [] if metrics is None else [float(next(stream))]
-                scheduler.step(*[count] if fractional else fed[-1:])
+                advance(*[count] if fractional or told else fed[-1:])
             if count in keep:
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]
@@ -136,7 +138,7 @@ def step_through(
 def _library(schedule) -> str | None:
     """The library of a recipe, and its version."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
-    if not isinstance(member, Recipe):
+    if not isinstance(member, OfLibrary):
         return None
     name = member._call_name().partition(".")[0]
     return f"{name} {version(name)}"

@@ -16,7 +16,7 @@ import strategies
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schedules import has_one_clock
+from schedules import is_torchs
 
 import jaxsched as js
 from jaxsched._torch.to_torch import scheduler_class
@@ -187,7 +187,7 @@ SHORT = [
     for case in cases()
     if 0 < case.num_steps <= 100
     and is_fresh(case)
-    and has_one_clock(case.schedule)
+    and is_torchs(case.schedule)
     and case.metrics != "lr"
 ]
 
