@@ -17,8 +17,9 @@ otherwise. A group with timm's `lr_scale` has `schedule * lr_scale`, its `lr_min
 
 With a `cycle_mul` other than 1, timm finds the cycle by a logarithm in floating point. At some
 restarts it comes out just below an integer, and timm takes that one count for the end of the cycle
-before: with a `cycle_mul` of 3 at the fifth and the tenth restart, with 10 at the third and the
-sixth. Which ones depends on the machine's logarithm, so here each cycle begins where it is due.
+before: with a `cycle_mul` of 1.4 or 1.8 at the second restart, of 1.2, 1.6 or 10 at the third, of 3
+or 9 at the fifth (and of 3 at the tenth). Which ones they are depends on the logarithm of the
+machine, and JAX's is another one. So here each cycle begins where it is due.
 """
 
 import math

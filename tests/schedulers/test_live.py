@@ -151,6 +151,8 @@ def test_signatures_are_torchs(cls):
 
 @pytest.mark.skipif(not torch.__version__.startswith("2.13.0"), reason="recorded with 2.13.0")
 def test_recording_again_gives_the_same_bytes(tmp_path, monkeypatch):
+    for library in ("transformers", "timm.scheduler"):
+        pytest.importorskip(library)
     monkeypatch.setattr("jaxsched._traces.cases.SHIPPED", tmp_path)
     main()
 
