@@ -46,9 +46,9 @@ _NO_NOISE = (
     "None (timm draws noise with PyTorch's generator: `jaxsched.from_torch(scheduler,"
     " total_steps=N)` makes a table of a live scheduler, its noise included)"
 )
-_NO_PLATEAU = (
-    "its rate goes by the metric, not by the count: `jaxsched.ReduceLROnPlateau(lr, mode, factor,"
-    " patience, ...)` is what it steps, whose `lr` may be a schedule with the warm-up"
+NO_PLATEAU = (
+    "its rate goes by the metric. `jaxsched.ReduceLROnPlateau(lr, mode, factor=decay_rate,"
+    " patience=patience_t, ...)` is what it steps after a warm-up, and a `Ramp` is that warm-up"
 )
 
 
@@ -707,7 +707,7 @@ def create_scheduler_v2(
     where = "`timm.create_scheduler_v2"
     if sched == "plateau":
         raise ValueError(
-            f"{where}(sched=...)` must be a function of the count, got 'plateau': {_NO_PLATEAU}."
+            f"{where}(sched=...)` must be a function of the count, got 'plateau': {NO_PLATEAU}."
         )
     names = ("cosine", "tanh", "poly", "step", "multistep", "wsd", "rsqrt", "constant", "none")
     if sched not in names:
@@ -774,5 +774,5 @@ def create_scheduler_v2(
 
 def __getattr__(name: str) -> Any:
     if name == "PlateauLRScheduler":
-        raise AttributeError(f"`jaxsched.timm.{name}` does not exist, for {_NO_PLATEAU}.")
+        raise AttributeError(f"`jaxsched.timm.{name}` does not exist: {NO_PLATEAU}.")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -34,9 +34,15 @@ def timm_name(named: Any) -> str | None:
     return name if name in (*timm.__all__, _PLATEAU) else None
 
 
+def is_timms(scheduler: Any) -> bool:
+    """Whether a live scheduler is one of timm's whose rate goes by the count."""
+    return timm_name(type(scheduler)) not in (None, _PLATEAU)
+
+
 def of_timm(scheduler: Any) -> Any:
     """The schedule of a live scheduler of timm's, its groups' `lr_scale` included."""
-    members = _members(type(scheduler).__qualname__, vars(scheduler))
+    where = "`from_torch(scheduler=...)`"
+    members = _members(type(scheduler).__qualname__, vars(scheduler), where)
     for index, member in enumerate(members):
         _verify(scheduler, index, member)
     return _scaled(members, scheduler.optimizer.param_groups)
@@ -44,20 +50,18 @@ def of_timm(scheduler: Any) -> Any:
 
 def of_timm_state(name: str, state: Mapping[str, Any], optimizer_state: Any) -> Any:
     """The schedule of what timm's `state_dict` returned."""
-    members = _members(name, state)
+    members = _members(name, state, "`from_torch_state_dict(cls_or_name=...)`")
     groups = [{}] * len(members) if optimizer_state is None else optimizer_state["param_groups"]
     return _scaled(members, groups)
 
 
-def _members(name: str, state: Mapping[str, Any]) -> list[Any]:
-    """A schedule for each group, without its scale."""
+def _members(name: str, state: Mapping[str, Any], where: str) -> list[Any]:
+    """A schedule for each group, without its scale; `where` is told in the error for a plateau."""
     from .. import timm
 
     if name == _PLATEAU:
         raise ValueError(
-            "`from_torch(scheduler=...)` must be a function of the count, got timm's"
-            f" {_PLATEAU}, whose rate goes by the metric: convert its `lr_scheduler`, PyTorch's"
-            " ReduceLROnPlateau, whose `lr` may here be a schedule with the warm-up."
+            f"{where} must be a function of the count, got timm's {_PLATEAU}: {timm.NO_PLATEAU}."
         )
     cls = getattr(timm, name)
     names = [field.name for field in cls._field_table if field.name not in _NOT_KEPT]

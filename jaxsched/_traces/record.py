@@ -18,6 +18,7 @@ from .._schedulers.recipe import OfLibrary
 from .._text.config import to_config
 from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
+from .._torch.of_timm import is_timms, of_timm
 from .._torch.snapshot import snapshot, steps_done
 from .._torch.stepped_copy import takes_count, updating
 from .._torch.to_torch import momentum_in, the_torch, torch_call
@@ -29,7 +30,7 @@ def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = Non
 
     Args:
       scheduler: any PyTorch scheduler; it is stepped `num_steps` - 1 times (its optimizer is
-        not). Count 0 of the trace is its current rate.
+        not). Count 0 of the trace is its current rate. One of timm's is told the counts from 0 on.
       num_steps: the number of rates to record, from 1 up.
       metrics: for ReduceLROnPlateau, the `num_steps` - 1 arguments of its `step`.
 
@@ -53,7 +54,7 @@ def check_arguments(
 ) -> None:
     """Raises an error for wrong arguments of `step_through`, as arguments of function `name`."""
     torch = the_torch(name)
-    if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+    if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler) and not is_timms(scheduler):
         raise TypeError(f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.")
     as_positive_int(f"{name}(num_steps=...)", num_steps)
     plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
@@ -67,6 +68,8 @@ def _schedule(scheduler, num_steps: int) -> Any:
     """The schedule of a freshly built scheduler, or None if the conversion fails."""
     groups = scheduler.optimizer.param_groups
     try:
+        if is_timms(scheduler):
+            return of_timm(scheduler)
         taken = snapshot(scheduler)
         if steps_done(taken):
             return None
@@ -82,6 +85,8 @@ def _schedule(scheduler, num_steps: int) -> Any:
 def call_of(scheduler) -> str:
     """PyTorch's constructor call, or `Class(...)` if its arguments cannot be recovered."""
     try:
+        if is_timms(scheduler):
+            return torch_call(of_timm(scheduler))
         with without_warnings():
             return torch_call(as_read(snapshot(scheduler), scheduler.optimizer.param_groups))
     except Exception:
