@@ -88,8 +88,8 @@ class _Scheduler(OfLibrary):
         raise NotImplementedError
 
 
-# Of the start of a cycle, relative to the end of the cycles: what rounding may be off by.
-_ROUNDING = 2.0**-45
+_ROUNDING = 2.0**-45  # of the start of a cycle, what it may be off by
+_LESS = 1e-9  # of a number of cycles, more than it may be off by
 
 
 class _Cycles(_Scheduler):
@@ -121,19 +121,21 @@ class _Cycles(_Scheduler):
         exists = grown > -1.0
         grown = xp.where(exists, grown, 0.0)
 
-        def start(n):
-            # With an equal length of all, the second summand is 0, and has the derivative.
+        def start(n, power):
+            # Of cycles of equal length, the second summand is 0 and has the derivative.
             even = n + (growth - 1.0) * n * (n - 1.0) / 2.0
-            return first * xp.where(steady, even, xp.divide(xp.power(growth, n) - 1.0, more))
+            return first * xp.where(steady, even, xp.divide(power - 1.0, more))
 
+        # A bit less, so that where the logarithm is rounded up the cycle before is found too.
+        whole = xp.divide(xp.log1p(grown), xp.where(steady, 1.0, xp.log(growth))) - _LESS
+        index = xp.where(steady, xp.floor_divide(t, first), xp.maximum(xp.floor(whole), 0.0))
+        power = xp.power(growth, index)
+        end = start(index + 1.0, power * growth)
         slack = first * _ROUNDING * xp.divide(1.0 + grown, abs(more))
-        index = xp.floor(xp.divide(xp.log1p(grown), xp.where(steady, 1.0, xp.log(growth))))
-        # The logarithm may be off by its last bit, and then the index by one.
-        index = index - (t < start(index) - slack) + (t >= start(index + 1.0) - slack)
-        index = xp.where(steady, xp.floor_divide(t, first), index)
-        since = t - start(index)
-        since = xp.where(since < 0.0, 0.0, since)
-        return index, since, first * xp.power(growth, index), exists
+        over = ~steady & (t >= end - slack)
+        since = t - xp.where(over, end, start(index, power))
+        length = first * xp.where(over, power * growth, power)
+        return index + over, xp.where(since < 0.0, 0.0, since), length, exists
 
     def _last_step(self):
         if not is_concrete(self.cycle_mul) or self.cycle_mul >= 1:
@@ -490,10 +492,11 @@ class MultiStepLRScheduler(_Scheduler):
 
     def _validate(self):
         super()._validate()
-        if not isinstance(self.decay_t, tuple) and not getattr(self.decay_t, "ndim", 0):
+        listed, rank = self.decay_t, getattr(self.decay_t, "ndim", 0)
+        if not isinstance(listed, tuple) and not rank:
             self._reject("decay_t", "a list of milestones", TypeError)
-        listed = self.decay_t if isinstance(self.decay_t, tuple) else concrete(self.decay_t)
-        if all(map(is_concrete, listed)) and sorted(listed) != list(listed):
+        listed = concrete(listed) if rank else listed
+        if rank < 2 and all(map(is_concrete, listed)) and sorted(listed) != list(listed):
             self._reject("decay_t", "milestones in order, which timm takes for granted")
 
     def _after(self, t):

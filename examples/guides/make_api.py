@@ -19,11 +19,15 @@ page is written by `python examples/guides/make_api.py`.
 """
 # What users call on objects; a schedule itself is called with a count.
 METHODS = {
+    "CosineLRScheduler": ["get_cycle_length"],
     "CyclicLR": ["momentum"],
     "OneCycleLR": ["momentum"],
+    "PolyLRScheduler": ["get_cycle_length"],
     "ParamGroups": ["rates", "momentum", "partition", "single"],
     "ReduceLROnPlateau": ["init", "update", "held", "step", "averaged"],
+    "TanhLRScheduler": ["get_cycle_length"],
     "Trace": ["save", "load", "build"],
+    "WSDLRScheduler": ["get_cycle_length"],
 }
 SECTIONS = "Args", "Returns", "Raises", "Warns"
 

@@ -495,12 +495,12 @@ def _transformers() -> list[Case]:
 def _timm() -> list[Case]:
     """Each scheduler of timm: its edges, its options, and a long run."""
     cosine, poly, tanh = timm.CosineLRScheduler, timm.PolyLRScheduler, timm.TanhLRScheduler
-    warm = {"warmup_t": 5, "warmup_lr_init": 1e-4}
-    cycles = {"lr_min": 1e-3, "cycle_decay": 0.5, "cycle_limit": 3}
+    warm: dict[str, Any] = {"warmup_t": 5, "warmup_lr_init": 1e-4}
+    cycles: dict[str, Any] = {"lr_min": 1e-3, "cycle_decay": 0.5, "cycle_limit": 3}
     wsd = timm.WSDLRScheduler
     short = [
-        cosine(0.1, 40),
         cosine(0.1, 40, 1e-3, **warm),
+        cosine(0.1, 40),
         cosine(0.1, 40, 1e-3, **warm, warmup_prefix=True),
         cosine(0.1, 5, warmup_t=20, k_decay=1.5),
         cosine(0.1, 9, **cycles, k_decay=2.0),

@@ -50,7 +50,7 @@ def assert_like_all(make, options):
     np.testing.assert_allclose(traced, rates, rtol=1e-5, atol=1e-8)
     batch = jax.vmap(lambda lr: make(lr, **options)(9))(jnp.array([LR, 1.0]))
     np.testing.assert_allclose(batch[0], rates[9], rtol=1e-6)
-    slopes = jax.grad(lambda s: s(counts).sum(), allow_int=True)(schedule)
+    slopes = jax.jit(jax.grad(lambda s: s(counts).sum(), allow_int=True))(schedule)
     finite = [np.isfinite(x).all() for x in jax.tree.leaves(slopes) if x.dtype != jax.dtypes.float0]
     assert finite and all(finite)
     in_chain = js.ChainedScheduler([schedule, js.StepLR(LR, 9, 0.5)])

@@ -458,6 +458,13 @@ def test_the_rate_in_the_place_of_a_length_warns():
         timm.CosineLRScheduler(90, 0.1)
 
 
+def test_a_sweep_of_milestones():
+    batch = timm.MultiStepLRScheduler(LR, jnp.array([[3, 9], [2, 5]]), 0.5)
+    one_by_one = [timm.MultiStepLRScheduler(LR, list(x), 0.5)(5) for x in ((3, 9), (2, 5))]
+
+    np.testing.assert_array_equal(jax.vmap(lambda schedule: schedule(5))(batch), one_by_one)
+
+
 def test_a_sweep_of_the_warm_up():
     lengths = jnp.array([0, 5, 9])
     swept = jax.vmap(lambda n: timm.CosineLRScheduler(LR, 40, warmup_t=n)(7))(lengths)
