@@ -1,7 +1,8 @@
 """The schedulers of timm 1.0.31, by their names; the library need not be there.
 
 Where timm takes the optimizer, jaxsched takes the learning rate; every other argument keeps its
-name, order and default. Only noise and the PlateauLRScheduler are refused.
+name, order and default. Noise, a `decay_fn` that is a function, and PlateauLRScheduler are
+refused.
 
     schedule = jaxsched.timm.CosineLRScheduler(0.1, t_initial=90, warmup_t=5, warmup_lr_init=1e-4)
     optax.sgd(jaxsched.per_epoch(schedule, steps_per_epoch=390))
@@ -176,7 +177,8 @@ class CosineLRScheduler(_Cycles):
       lr: the learning rate at the start of the first cycle.
       t_initial: the number of counts in the first cycle.
       lr_min: the rate that each cycle goes down to.
-      cycle_mul: m, the length of each cycle over that of the one before.
+      cycle_mul: m, the length of each cycle over that of the one before. No restart is one count
+        late, as some are in timm (`help(jaxsched.timm)` lists them).
       cycle_decay: d, the peak of each cycle over that of the one before.
       cycle_limit: the number of cycles; from their end on the rate is `lr_min`.
       warmup_t: W, the number of counts of the warm-up.
@@ -193,7 +195,8 @@ class CosineLRScheduler(_Cycles):
       initialize: False where timm reads the group's `initial_lr`; that is then `lr` here.
 
     Returns:
-      A `Schedule`: the rate as a function of the count that timm is given.
+      A `Schedule`: the rate as a function of the count that timm is given. (Until it is given the
+      first one, timm's group has `warmup_lr_init`, or `lr` without a warm-up.)
 
     Raises:
       ValueError: for a length, a `cycle_mul` or a `k_decay` that is not positive, a negative rate,
@@ -249,7 +252,8 @@ class PolyLRScheduler(_Cycles):
       t_initial: the number of counts in the first cycle.
       power: the exponent.
       lr_min: the rate that each cycle goes down to.
-      cycle_mul: m, the length of each cycle over that of the one before.
+      cycle_mul: m, the length of each cycle over that of the one before. No restart is one count
+        late, as some are in timm (`help(jaxsched.timm)` lists them).
       cycle_decay: d, the peak of each cycle over that of the one before.
       cycle_limit: the number of cycles; from their end on the rate is `lr_min`.
       warmup_t: W, the number of counts of the warm-up.
@@ -266,7 +270,8 @@ class PolyLRScheduler(_Cycles):
       initialize: False where timm reads the group's `initial_lr`; that is then `lr` here.
 
     Returns:
-      A `Schedule`: the rate as a function of the count that timm is given.
+      A `Schedule`: the rate as a function of the count that timm is given. (Until it is given the
+      first one, timm's group has `warmup_lr_init`, or `lr` without a warm-up.)
 
     Raises:
       ValueError: for a length, a `cycle_mul` or a `k_decay` that is not positive, a negative rate,
@@ -322,7 +327,8 @@ class TanhLRScheduler(_Cycles):
       lb: the argument of the tangent at the start of a cycle.
       ub: the argument of the tangent at its end.
       lr_min: the rate that each cycle goes down towards.
-      cycle_mul: m, the length of each cycle over that of the one before.
+      cycle_mul: m, the length of each cycle over that of the one before. No restart is one count
+        late, as some are in timm (`help(jaxsched.timm)` lists them).
       cycle_decay: d, the peak of each cycle over that of the one before.
       cycle_limit: the number of cycles; from their end on the rate is `lr_min`.
       warmup_t: W, the number of counts of the warm-up.
@@ -338,7 +344,8 @@ class TanhLRScheduler(_Cycles):
       initialize: False where timm reads the group's `initial_lr`; that is then `lr` here.
 
     Returns:
-      A `Schedule`: the rate as a function of the count that timm is given.
+      A `Schedule`: the rate as a function of the count that timm is given. (Until it is given the
+      first one, timm's group has `warmup_lr_init`, or `lr` without a warm-up.)
 
     Raises:
       ValueError: for a length or a `cycle_mul` that is not positive, a negative rate, an `lb` from
@@ -406,7 +413,8 @@ class StepLRScheduler(_Scheduler):
       initialize: False where timm reads the group's `initial_lr`; that is then `lr` here.
 
     Returns:
-      A `Schedule`: the rate as a function of the count that timm is given.
+      A `Schedule`: the rate as a function of the count that timm is given. (Until it is given the
+      first one, timm's group has `warmup_lr_init`, or `lr` without a warm-up.)
 
     Raises:
       ValueError: for a `decay_t` that is not positive, a negative rate, or noise.
@@ -463,7 +471,8 @@ class MultiStepLRScheduler(_Scheduler):
       initialize: False where timm reads the group's `initial_lr`; that is then `lr` here.
 
     Returns:
-      A `Schedule`: the rate as a function of the count that timm is given.
+      A `Schedule`: the rate as a function of the count that timm is given. (Until it is given the
+      first one, timm's group has `warmup_lr_init`, or `lr` without a warm-up.)
 
     Raises:
       ValueError: for milestones that are not in order, a negative rate, or noise.
@@ -548,7 +557,8 @@ class WSDLRScheduler(_Scheduler):
       initialize: False where timm reads the group's `initial_lr`; that is then `lr` here.
 
     Returns:
-      A `Schedule`: the rate as a function of the count that timm is given.
+      A `Schedule`: the rate as a function of the count that timm is given. (Until it is given the
+      first one, timm's group has `warmup_lr_init`, or `lr` without a warm-up.)
 
     Raises:
       ValueError: for what timm refuses (lengths and powers that are not positive, a `decay_t` above
