@@ -55,6 +55,7 @@ from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
+    from . import timm as timm
     from . import transformers as transformers
     from ._text.config import from_config, to_config
     from ._torch.from_lightning import from_lightning
@@ -78,6 +79,7 @@ else:
         "record": "_traces.record",
         "Trace": "_traces.trace",
         "transformers": "transformers",
+        "timm": "timm",
     }
 
     def __getattr__(name):

@@ -1,7 +1,10 @@
 """JAX at its strictest: no implicit promotion of dtypes or ranks. And PyTorch in one thread."""
 
 import os
+import sys
 import tempfile
+import types
+from importlib.util import find_spec
 
 import jax
 
@@ -21,3 +24,9 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 # PyTorch's threads wait for each other by spinning: where cores are shared, trainings of small
 # arrays have taken 80 times as long. The recordings were made in one thread too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Of timm its schedulers alone are tested. They need PyTorch, and all the rest torchvision too.
+if (found := find_spec("timm")) is not None and find_spec("torchvision") is None:
+    sys.modules["timm"] = types.ModuleType("timm")
+    sys.modules["timm"].__path__ = list(found.submodule_search_locations)
+    sys.modules["timm"].__spec__ = found

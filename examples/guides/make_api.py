@@ -19,11 +19,15 @@ page is written by `python examples/guides/make_api.py`.
 """
 # What users call on objects; a schedule itself is called with a count.
 METHODS = {
+    "CosineLRScheduler": ["get_cycle_length"],
     "CyclicLR": ["momentum"],
     "OneCycleLR": ["momentum"],
+    "PolyLRScheduler": ["get_cycle_length"],
     "ParamGroups": ["rates", "momentum", "partition", "single"],
     "ReduceLROnPlateau": ["init", "update", "held", "step", "averaged"],
+    "TanhLRScheduler": ["get_cycle_length"],
     "Trace": ["save", "load", "build"],
+    "WSDLRScheduler": ["get_cycle_length"],
 }
 SECTIONS = "Args", "Returns", "Raises", "Warns"
 
@@ -91,6 +95,7 @@ def page() -> str:
         "PyTorch's schedulers": ([n for n in names if is_port(n)], jaxsched),
         "Everything else": ([n for n in names if not is_port(n)], jaxsched),
         "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
+        "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]

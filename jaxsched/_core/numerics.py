@@ -130,7 +130,9 @@ def _unary(name: str):
     return lambda x: unknown(floating(x)) if traced(x) else known(x)
 
 
-floor, cos, log, log1p, exp2, _root = map(_unary, ("floor", "cos", "log", "log1p", "exp2", "sqrt"))
+floor, cos, tanh, log, log1p, exp2, _root = map(
+    _unary, ("floor", "cos", "tanh", "log", "log1p", "exp2", "sqrt")
+)
 
 
 def sqrt(x):

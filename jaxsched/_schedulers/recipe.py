@@ -1,17 +1,21 @@
-"""What the recipes of other libraries share: a rate that is a factor of the step, times `lr`."""
+"""What the schedules of other libraries share: their names and, of most, a factor times `lr`."""
 
-from .._core.schedule import CarriesRate
+from .._core.schedule import CarriesRate, Schedule
 
 
-class Recipe(CarriesRate):
-    """A schedule that PyTorch runs as a LambdaLR over a function of another library.
+class OfLibrary(Schedule):
+    """A schedule that another library has.
 
-    Its class is called as that library's function, in a module of jaxsched called as the library.
+    It is called as there, in a module of jaxsched called as the library.
     """
 
     def __init_subclass__(cls, **kwargs):
         cls._called = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
         super().__init_subclass__(**kwargs)
+
+
+class Recipe(OfLibrary, CarriesRate):
+    """A schedule that PyTorch runs as a LambdaLR over a function of another library."""
 
     def _curve(self, t):
         return self._base * self._factor(t)

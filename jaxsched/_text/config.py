@@ -12,7 +12,7 @@ from .._core.fields import is_ours
 from .._core.number import is_concrete
 from .._core.value import Value
 from .._schedulers import SCHEDULERS
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary
 from .expression import Expression
 from .names import load_recipes_of
 from .source import brief
@@ -113,7 +113,7 @@ def _build(config: Any) -> Any:
 def _name(cls: type[Value]) -> str:
     if not is_ours(cls):
         return f"{cls.__module__}:{cls.__qualname__}"
-    return cls._call_name() if issubclass(cls, Recipe) else cls.__name__
+    return cls._call_name() if issubclass(cls, OfLibrary) else cls.__name__
 
 
 def _subclasses(cls: type[Value]) -> Iterator[type[Value]]:

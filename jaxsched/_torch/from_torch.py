@@ -13,6 +13,7 @@ from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
+from .of_timm import of_timm, timm_name
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
 
@@ -37,6 +38,10 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       The schedule with PyTorch's rates: rebuilt from the scheduler's attributes, and verified
       against its current rate. A ParamGroups for several parameter groups. A ReduceLROnPlateau's
       `init()` has the state of the live one: best metric, bad epochs, cooldown.
+
+      timm's schedulers convert too: the count is the epoch or update that timm is given, and a
+      group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
+      "beginning".
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -68,6 +73,11 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     total_steps = as_total_steps("from_torch", total_steps)
     if start not in ("beginning", "now"):
         raise ValueError(f"`from_torch(start=...)` must be 'beginning' or 'now', got {start!r}.")
+    if start == "now" and takes_count(scheduler):
+        raise ValueError(
+            f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
+            " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
+        )
     taken = _snapshot_or_reason(scheduler)
     plateau = isinstance(taken, Snapshot) and taken.is_plateau
     if start == "now" and total_steps is not None and not plateau:
@@ -75,6 +85,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
     try:
+        if timm_name(type(scheduler)) is not None:
+            return of_timm(scheduler)
         if isinstance(taken, Unreadable):
             raise taken
         schedule = read(taken, scheduler.optimizer.param_groups, total_steps)

@@ -16,7 +16,7 @@ from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
 from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.polynomial_lr import PolynomialLR
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
@@ -327,7 +327,7 @@ _BY_CLASS = {port.cls: port for port in PORTS}
 
 
 def port_of(cls: type) -> Port:
-    return _BY_CLASS[LambdaLR if issubclass(cls, Recipe) else cls]
+    return _BY_CLASS[LambdaLR if issubclass(cls, OfLibrary) else cls]
 
 
 def named_by(state: State) -> Port | None:

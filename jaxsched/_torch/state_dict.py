@@ -21,6 +21,7 @@ from .errors import DifferentInitialRates, Unexplained, Unreadable
 from .from_torch import as_total_steps, read
 from .group_reader import MOST_CALLS
 from .numeric import int_if_integer, is_finite, to_python
+from .of_timm import of_timm_state, timm_name
 from .ports import PORTS, Port, named_by, port_of
 from .snapshot import Snapshot
 
@@ -41,11 +42,11 @@ def from_torch_state_dict(
       cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR that
         name alone: the keys of its parts tell their classes, except LambdaLR from
         MultiplicativeLR. If these cannot be told apart, pass all names, as in
-        `["SequentialLR", "LinearLR", "LambdaLR"]`.
+        `["SequentialLR", "LinearLR", "LambdaLR"]`. One of timm's, as in "timm.CosineLRScheduler".
       state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
         `torch.load(..., weights_only=True)` or from plain Python or JSON.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
-        ReduceLROnPlateau's values.
+        ReduceLROnPlateau's values, and the `lr_scale` of timm's groups.
       total_steps: as in `from_torch`.
       **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, or
         a list with one for each parameter group. If several parts of a composition have one, name
@@ -70,12 +71,16 @@ def from_torch_state_dict(
     StepLR(lr=0.1, step_size=30)
     """
     total_steps = as_total_steps("from_torch_state_dict", total_steps)
+    name = timm_name(cls_or_name)
     if not isinstance(state_dict, Mapping):
         raise TypeError(
             f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
         )
     given = _Functions(functions)
     try:
+        if name is not None:
+            given.check()
+            return of_timm_state(name, state_dict, optimizer_state_dict)
         taken = _snapshot(cls_or_name, state_dict, given, "")
         given.check()
         groups = _groups(taken, state_dict, optimizer_state_dict)
@@ -84,6 +89,8 @@ def from_torch_state_dict(
             "`from_torch_state_dict(state_dict=...)` must be as PyTorch saved it, got one that"
             f" lacks something: {type(error).__name__}: {error}"
         ) from error
+    except Unreadable as reason:
+        raise ValueError(f"`from_torch_state_dict(state_dict=...)` {reason}.") from None
     except RecursionError:
         raise ValueError(
             "`from_torch_state_dict(state_dict=...)` must hold a list of state dicts as"

@@ -67,11 +67,6 @@ def _told(scheduler: Any, total_steps: int) -> Any:
 
 def stepped_on(scheduler: Any, total_steps: int) -> Any:
     """The rates of a scheduler at its next `total_steps` counts, as a table for each group."""
-    if takes_count(scheduler):
-        raise ValueError(
-            f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
-            " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
-        )
     with _undisturbed(scheduler):
         history = _History(_copy(scheduler))
         history.go_to(total_steps - 1)
@@ -128,7 +123,7 @@ class _History:
     def __init__(self, twin: Any, first: int = 0):
         self.twin, self.count = twin, first
         self.told = takes_count(twin)
-        self.advance = _updating(twin) if self.told else twin.step
+        self.advance = updating(twin) if self.told else twin.step
         self.rates: list[list[float]] = []
         self.momenta: list[list[float]] = []
         self._note()
@@ -163,7 +158,7 @@ class _History:
         return tables[0] if len(tables) == 1 else ParamGroups(tables)
 
 
-def _updating(scheduler: Any) -> Callable[[int], Any]:
+def updating(scheduler: Any) -> Callable[[int], Any]:
     """The method that is given the count: of timm's two, `t_in_epochs` disables one."""
     if hasattr(scheduler, "step_update") and not getattr(scheduler, "t_in_epochs", False):
         return scheduler.step_update
@@ -182,6 +177,11 @@ def steps_taken(scheduler: Any) -> int:
     for name, before in _COUNTERS:
         if isinstance(number := getattr(scheduler, name, None), int):
             return max(0, number - before)
+    if takes_count(scheduler):
+        raise ValueError(
+            f"`current_count(scheduler=...)` must keep how often it was stepped, and"
+            f" {type(scheduler).__name__} is told: it is the number that your loop gives to `step`."
+        )
     raise ValueError(
         f"`from_torch(scheduler=...)` must tell how often it was stepped, and"
         f" {type(scheduler).__name__} has no `last_epoch`: give `total_steps=N` and"

@@ -23,7 +23,7 @@ from .._core.value import call_of, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary, Recipe
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._text.expression import Expression
@@ -52,14 +52,16 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
 
     Args:
       schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, with
-        concrete numbers; or a ParamGroups with one for each parameter group of `optimizer`.
+        concrete numbers; one of another library, which must be installed; or a ParamGroups with
+        one for each parameter group of `optimizer`.
       optimizer: a PyTorch optimizer. Its groups get the schedule's rate and, as from any
         scheduler, what PyTorch's scheduler keeps there. Drop a scheduler that it had before.
 
     Returns:
       The scheduler at step 0, or where `last_epoch` says (for a plateau `best`, `num_bad_epochs`
-      and `cooldown_counter`). `total_steps` of a table has no counterpart in PyTorch. `from_torch`
-      gives an equal schedule back, as far as PyTorch remembers its arguments.
+      and `cooldown_counter`); one of timm's before its first call. `total_steps` of a table has no
+      counterpart in PyTorch. `from_torch` gives an equal schedule back, as far as PyTorch remembers
+      its arguments.
 
     Raises:
       ImportError: without PyTorch.
@@ -105,7 +107,7 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
 def _check(schedule: Any) -> None:
     """Raises for a schedule that PyTorch has no scheduler for."""
     where = "`to_torch(schedule=...)` must be"
-    if type(schedule) not in SCHEDULERS and not isinstance(schedule, Recipe):
+    if type(schedule) not in SCHEDULERS and not isinstance(schedule, OfLibrary):
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
@@ -127,6 +129,11 @@ def _check(schedule: Any) -> None:
             raise ValueError(
                 f"{where} a sequence of single schedulers from its second part on, as PyTorch"
                 f" raises at the milestone of a chain or a sequence, got {part!r}."
+            )
+        if isinstance(part, OfLibrary) and not isinstance(part, Recipe):
+            raise TypeError(
+                f"{where} made of PyTorch's schedulers, got {part!r} inside it, whose library has"
+                " it apart from PyTorch's."
             )
         _check(part)
 
@@ -234,11 +241,11 @@ def _build(members: Sequence, optimizer) -> Any:
 
 def _maker(schedule: Any) -> Callable[..., Any]:
     """PyTorch's class of that name, or the other library's function."""
-    if not isinstance(schedule, Recipe):
+    if not isinstance(schedule, OfLibrary):
         return scheduler_class(type(schedule))
     library, name = schedule._call_name().split(".")
     try:
-        module = importlib.import_module(_OPTIMIZATION[library])
+        module = importlib.import_module(_MODULES[library])
     except ImportError as error:
         raise ImportError(
             f"`to_torch` builds {name} with {library}: pip install {library}"
@@ -246,7 +253,7 @@ def _maker(schedule: Any) -> Callable[..., Any]:
     return getattr(module, name)
 
 
-_OPTIMIZATION = {"transformers": "transformers.optimization"}
+_MODULES = {"transformers": "transformers.optimization", "timm": "timm.scheduler"}
 
 
 @contextlib.contextmanager

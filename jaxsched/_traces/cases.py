@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -32,7 +33,7 @@ from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
 from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.polynomial_lr import PolynomialLR
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
@@ -41,7 +42,7 @@ from .._text.expression import Expression
 from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
-LIBRARIES = (None, "transformers 5.23.0", "lightning 2.6.6")
+LIBRARIES = (None, "lightning 2.6.6", "timm 1.0.31", "transformers 5.23.0")
 
 
 class Case(NamedTuple):
@@ -81,6 +82,7 @@ def cases() -> list[Case]:
             *_horizons(),
             *_transformers(),
             *_trainers(),
+            *_timm(),
         ]
 
 
@@ -520,6 +522,43 @@ def _trainers() -> list[Case]:
     ]
 
 
+def _timm() -> list[Case]:
+    """Each scheduler of timm: its edges, its options, and a long run."""
+    cosine, poly, tanh = timm.CosineLRScheduler, timm.PolyLRScheduler, timm.TanhLRScheduler
+    warm: dict[str, Any] = {"warmup_t": 5, "warmup_lr_init": 1e-4}
+    cycles: dict[str, Any] = {"lr_min": 1e-3, "cycle_decay": 0.5, "cycle_limit": 3}
+    wsd = timm.WSDLRScheduler
+    short = [
+        cosine(0.1, 40, 1e-3, **warm),
+        cosine(0.1, 40),
+        cosine(0.1, 40, 1e-3, **warm, warmup_prefix=True),
+        cosine(0.1, 5, warmup_t=20, k_decay=1.5),
+        cosine(0.1, 9, **cycles, k_decay=2.0),
+        cosine(0.1, 6, **cycles, cycle_mul=2.0, **warm, warmup_prefix=True, t_in_epochs=False),
+        cosine(0.1, 9, **cycles, cycle_mul=1.5),
+        cosine(0.1, 40, cycle_limit=0, lr_min=0.01),
+        poly(0.1, 40, **warm),
+        poly(0.1, 9, 2.0, **cycles, cycle_mul=2.0, k_decay=1.5),
+        tanh(0.1, 40, **warm),
+        tanh(0.1, 40, lb=-6.0, ub=4.0, **warm, warmup_prefix=True),
+        tanh(0.1, 9, **cycles, cycle_mul=2.0),
+        timm.StepLRScheduler(0.1, 9, 0.5, **warm),
+        timm.StepLRScheduler(0.1, 2.5, 0.9, **warm, warmup_prefix=False),
+        timm.MultiStepLRScheduler(0.1, [9, 20, 20], 0.5),
+        timm.MultiStepLRScheduler(0.1, [9, 20], 0.5, **warm),
+        wsd(0.1, 40, 10, 1e-3, **warm),
+        *[wsd(0.1, 40, 20, 1e-3, decay_fn=fall) for fall in ("linear", "cosine", "exp")],
+        wsd(0.1, 40, 10, 0.02, "rsqrt", decay_fn="power", decay_power=2.0, **warm),
+        wsd(0.1, 40, 40, 0.0, "power", 3.0, 0.7, **warm),
+        ParamGroups([cosine(lr, 40, 1e-3, **warm) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(cosine(5e-4, 90_000, 1e-6, warmup_t=5_000, warmup_lr_init=1e-6)),
+        long(wsd(5e-4, 93_000, 20_000, 0.0, "rsqrt", warmup_t=2_000)),
+    ]
+
+
 def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     from .._torch.to_torch import build, the_torch
@@ -549,7 +588,7 @@ def make(case: Case) -> Trace:
 def _file(schedule: Any) -> str:
     """The name of the file for a schedule's trace."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
-    if isinstance(member, Recipe):
+    if isinstance(member, OfLibrary):
         return member._call_name().partition(".")[0]
     mapped = any(isinstance(part, Mapped) for part in getattr(member, "schedulers", ()))
     return "TwoClocks" if mapped else type(member).__name__

@@ -14,11 +14,13 @@ from .._combine.combined import momentum_of
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_count, as_positive_int
 from .._core.schedule import without_warnings
-from .._schedulers.recipe import Recipe
+from .._schedulers.recipe import OfLibrary
 from .._text.config import to_config
 from .._text.expression import Expression
 from .._torch.from_torch import as_read, read
+from .._torch.of_timm import is_timms, of_timm
 from .._torch.snapshot import snapshot, steps_done
+from .._torch.stepped_copy import takes_count, updating
 from .._torch.to_torch import momentum_in, the_torch, torch_call
 from .trace import Trace
 
@@ -28,7 +30,7 @@ def record(scheduler: Any, num_steps: int, metrics: Sequence[float] | None = Non
 
     Args:
       scheduler: any PyTorch scheduler; it is stepped `num_steps` - 1 times (its optimizer is
-        not). Count 0 of the trace is its current rate.
+        not). Count 0 of the trace is its current rate. One of timm's is told the counts from 0 on.
       num_steps: the number of rates to record, from 1 up.
       metrics: for ReduceLROnPlateau, the `num_steps` - 1 arguments of its `step`.
 
@@ -52,7 +54,7 @@ def check_arguments(
 ) -> None:
     """Raises an error for wrong arguments of `step_through`, as arguments of function `name`."""
     torch = the_torch(name)
-    if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler):
+    if not isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler) and not is_timms(scheduler):
         raise TypeError(f"`{name}(scheduler=...)` must be a PyTorch scheduler, got {scheduler!r}.")
     as_positive_int(f"{name}(num_steps=...)", num_steps)
     plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
@@ -66,6 +68,8 @@ def _schedule(scheduler, num_steps: int) -> Any:
     """The schedule of a freshly built scheduler, or None if the conversion fails."""
     groups = scheduler.optimizer.param_groups
     try:
+        if is_timms(scheduler):
+            return of_timm(scheduler)
         taken = snapshot(scheduler)
         if steps_done(taken):
             return None
@@ -81,6 +85,8 @@ def _schedule(scheduler, num_steps: int) -> Any:
 def call_of(scheduler) -> str:
     """PyTorch's constructor call, or `Class(...)` if its arguments cannot be recovered."""
     try:
+        if is_timms(scheduler):
+            return torch_call(of_timm(scheduler))
         with without_warnings():
             return torch_call(as_read(snapshot(scheduler), scheduler.optimizer.param_groups))
     except Exception:
@@ -97,6 +103,7 @@ def step_through(
     import torch
 
     groups = scheduler.optimizer.param_groups
+    advance = updating(scheduler) if (told := takes_count(scheduler)) else scheduler.step
     keep = range(num_steps) if counts is None else counts
     fractional = not all(isinstance(count, int) for count in keep)
     path = keep if fractional else range(num_steps)
@@ -109,9 +116,9 @@ def step_through(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch expects steps of the optimizer.
         for count in path:
-            if count:
+            if count or told:
                 fed += [] if metrics is None else [float(next(stream))]
-                scheduler.step(*[count] if fractional else fed[-1:])
+                advance(*[count] if fractional or told else fed[-1:])
             if count in keep:
                 closed = _closed_form(scheduler) or [np.nan] * len(groups)
                 lr = [float(group["lr"]) for group in groups]
@@ -136,7 +143,7 @@ def step_through(
 def _library(schedule) -> str | None:
     """The library of a recipe, and its version."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
-    if not isinstance(member, Recipe):
+    if not isinstance(member, OfLibrary):
         return None
     name = member._call_name().partition(".")[0]
     return f"{name} {version(name)}"

@@ -78,6 +78,12 @@ DERIVED = {
 SCHEDULES = SINGLES | DERIVED
 
 
-def has_one_clock(schedule):
-    """Whether PyTorch has a scheduler for it: two clocks are two calls of `step` in a loop."""
-    return not any(hasattr(part, "_count_map") for part in getattr(schedule, "schedulers", ()))
+def is_torchs(schedule):
+    """Whether PyTorch runs it as a scheduler of its own.
+
+    Two clocks are two calls of `step` in a loop, and timm's schedulers are told the count.
+    """
+    member = schedule[0] if isinstance(schedule, js.ParamGroups) else schedule
+    parts = getattr(schedule, "schedulers", ())
+    of_timm = type(member).__module__ == "jaxsched.timm"
+    return not of_timm and not any(hasattr(part, "_count_map") for part in parts)

@@ -15,7 +15,7 @@ import strategies
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schedules import LR, SINGLES, InverseSquareRoot, has_one_clock
+from schedules import LR, SINGLES, InverseSquareRoot, is_torchs
 
 import jaxsched as js
 from jaxsched._schedulers.composite import singles
@@ -61,7 +61,7 @@ def forgotten(schedule):
     yield any(type(p).__name__ == "get_wsd_schedule" for p in recipes)  # only the stable steps
 
 
-CASES = [c for c in cases() if c.num_steps and has_one_clock(c.schedule)]
+CASES = [c for c in cases() if c.num_steps and is_torchs(c.schedule)]
 
 
 @pytest.mark.parametrize("block", range(8))

@@ -97,20 +97,23 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-def test_the_traces_of_a_library_tell_its_version():
-    traces = shipped()["transformers"]
+@pytest.mark.parametrize("library", ["transformers 5.23.0", "timm 1.0.31"])
+def test_the_traces_of_a_library_tell_its_version(library):
+    module = library.split()[0]
+    traces = shipped()[module]
+    without = ("get_scheduler", "get_reduce_on_plateau_schedule", "create_scheduler_v2")
 
-    assert {trace.library for trace in traces} == {"transformers 5.23.0"}
-    assert "transformers 5.23.0, PyTorch 2.13.0" in repr(traces[0])
+    assert {trace.library for trace in traces} == {library}
+    assert f"{library}, PyTorch 2.13.0" in repr(traces[0])
     assert {type(t.build()).__name__ for t in traces} >= {
-        name for name in js.transformers.__all__ if name not in ("get_scheduler", "get_reduce_on_plateau_schedule")
-    }  # fmt: skip
+        name for name in getattr(js, module).__all__ if name not in without
+    }
 
 
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public | {"TwoClocks", "transformers"}
+    assert set(shipped()) == public | {"TwoClocks", "transformers", "timm"}
     assert len(public) == 16
 
 
