@@ -84,6 +84,6 @@ def is_torchs(schedule):
     Two clocks are two calls of `step` in a loop, and timm's schedulers are told the count.
     """
     member = schedule[0] if isinstance(schedule, js.ParamGroups) else schedule
-    parts = getattr(schedule, "schedulers", ())
+    parts = [member, *getattr(schedule, "schedulers", ())]
     of_timm = type(member).__module__ == "jaxsched.timm"
     return not of_timm and not any(hasattr(part, "_count_map") for part in parts)

@@ -113,7 +113,7 @@ def test_the_traces_of_a_library_tell_its_version(library):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public | {"TwoClocks", "transformers", "timm"}
+    assert set(shipped()) == public | {"TwoClocks", "lightning", "timm", "transformers"}
     assert len(public) == 16
 
 
