@@ -246,7 +246,10 @@ def _maker(schedule: Any) -> Callable[..., Any]:
     return getattr(module, name)
 
 
-_OPTIMIZATION = {"transformers": "transformers.optimization"}
+_OPTIMIZATION = {
+    "transformers": "transformers.optimization",
+    "diffusers": "diffusers.optimization",
+}
 
 
 @contextlib.contextmanager
