@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import diffusers
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -39,7 +40,7 @@ from .._text.expression import Expression
 from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
-LIBRARIES = (None, "transformers 5.23.0")
+LIBRARIES = (None, "transformers 5.23.0", "diffusers 0.42.1")
 
 
 class Case(NamedTuple):
@@ -77,6 +78,7 @@ def cases() -> list[Case]:
             *_plateaus(),
             *_horizons(),
             *_transformers(),
+            *_diffusers(),
         ]
 
 
@@ -487,6 +489,41 @@ def _transformers() -> list[Case]:
         long(minimum(5e-5, **far, min_lr=5e-6)),
         long(ahead(5e-5, **far, min_lr=5e-6, warmup_lr_rate=0.1)),
         long(hf.get_wsd_schedule(5e-5, 2_000, 20_000, 95_000, decay_type="1-sqrt")),
+    ]
+
+
+def _diffusers() -> list[Case]:
+    """Each schedule of Diffusers; of the formulas that are Transformers' less."""
+    n = {"num_warmup_steps": 6, "num_training_steps": 40}
+    far = {"num_warmup_steps": 2_000, "num_training_steps": 95_000}
+    linear, pieces = (
+        diffusers.get_linear_schedule_with_warmup,
+        diffusers.get_piecewise_constant_schedule,
+    )
+    polynomial = diffusers.get_polynomial_decay_schedule_with_warmup
+    restarts = diffusers.get_cosine_with_hard_restarts_schedule_with_warmup
+    short = [
+        diffusers.get_constant_schedule(1e-4),
+        diffusers.get_constant_schedule_with_warmup(1e-4, 6),
+        *[
+            pieces(0.1, rules)
+            for rules in ("1:10,0.1:20,0.01:30,0.005", "0.3", "2:0,0.7:50,1:9,0:50,0.1")
+        ],
+        pieces(0.01, "1:10,0.1:20,0.01", last_epoch=14, initial_lr=0.1),
+        *[
+            linear(0.1, **n, f_min=low, f_max=high)
+            for low, high in ((0.0, 1.0), (0.1, 0.7), (1.0, 0.5))
+        ],
+        linear(0.1, 9, 9, f_min=0.2),
+        *[diffusers.get_cosine_schedule_with_warmup(0.1, **n, num_cycles=c) for c in (0.5, 1.5)],
+        restarts(0.1, **n, num_cycles=3),
+        polynomial(0.1, **n, lr_end=1e-3, power=0.5),
+        ParamGroups([polynomial(lr, **n, lr_end=1e-3, default_lr=0.05) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(linear(1e-4, **far, f_min=0.01)),
+        long(pieces(1e-4, "1:500,0.1:70000,0.03:99990,0.01")),
     ]
 
 
