@@ -2,20 +2,18 @@
 
 import functools
 import math
-import pickle
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+import recipes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recipes import LR, assert_exact, rates_of
 
 import jaxsched as js
 from jaxsched import transformers as hf
-from jaxsched.testing import bound
 
-LR, STEPS = 0.1, 60
+STEPS = 60
 EXAMPLES = {
     "get_constant_schedule": {},
     "get_constant_schedule_with_warmup": {"num_warmup_steps": 7},
@@ -42,31 +40,7 @@ EXAMPLES = {
 SCHEDULES = {name: getattr(hf, name)(LR, **options) for name, options in EXAMPLES.items()}
 
 
-def live(name, options, lr=LR, default=None):
-    """Transformers' scheduler, on an optimizer with one group for each of the rates."""
-    torch = pytest.importorskip("torch")
-    optimization = pytest.importorskip("transformers").optimization
-    rates = lr if isinstance(lr, list) else [lr]
-    groups = [{"params": [torch.zeros(1)], "lr": rate} for rate in rates]
-    optimizer = torch.optim.SGD(groups, lr=default or rates[0])
-    return getattr(optimization, name)(optimizer, **options)
-
-
-def rates_of(scheduler, steps):
-    found = []
-    for _ in range(steps):
-        found.append([group["lr"] for group in scheduler.optimizer.param_groups])
-        scheduler.optimizer.step()
-        scheduler.step()
-    return np.array(found)
-
-
-def assert_exact(schedule, expected):
-    counts = np.arange(len(expected))
-    error = np.abs(np.asarray(schedule(counts), np.float64) - expected)
-    assert (error <= bound(expected)).all(), (schedule, counts[error > bound(expected)])
-    with jax.enable_x64(True):
-        np.testing.assert_allclose(schedule(counts), expected, rtol=1e-12, atol=1e-15 * LR)
+live = functools.partial(recipes.live, "transformers.optimization")
 
 
 small = st.integers(0, 20)
@@ -109,15 +83,8 @@ def test_any_arguments_against_the_library(name, data):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_arguments_are_those_of_the_library(name):
-    import inspect
-
     optimization = pytest.importorskip("transformers").optimization
-    there = inspect.signature(getattr(optimization, name)).parameters.values()
-    here = inspect.signature(getattr(hf, name)).parameters.values()
-    theirs = [(p.name, p.default) for p in there if p.name != "optimizer"]
-    ours = [(p.name, p.default) for p in here if p.name != "lr" and p.kind is not p.KEYWORD_ONLY]
-
-    assert ours == theirs
+    recipes.assert_the_arguments_are(getattr(hf, name), getattr(optimization, name))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -275,33 +242,7 @@ def test_both_numbers_of_a_wsd_warn():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_they_are_schedules_like_all(name):
-    from jaxsched._text.call import call_text
-    from jaxsched._text.parse import parse
-
-    schedule, counts = SCHEDULES[name], np.arange(STEPS)
-    rates = schedule(counts)
-    scope = {"transformers": hf, "jaxsched": js}
-
-    assert repr(schedule) == call_text(schedule)
-    assert repr(schedule).startswith(f"transformers.{name}(lr=0.1")
-    assert eval(repr(schedule), scope) == parse(call_text(schedule)) == schedule
-    assert parse(f"jaxsched.{call_text(schedule)}") == schedule
-    config = js.to_config(schedule)
-    assert config["class"] == f"transformers.{name}" and js.from_config(config) == schedule
-    assert pickle.loads(pickle.dumps(schedule)) == schedule
-    traced = jax.jit(lambda s: s(counts))(schedule)  # whose numbers are then float32
-    np.testing.assert_allclose(traced, rates, rtol=1e-5, atol=1e-8)
-    batch = jax.vmap(lambda lr: getattr(hf, name)(lr, **EXAMPLES[name])(9))(jnp.array([LR, 1.0]))
-    np.testing.assert_allclose(batch[0], rates[9], rtol=1e-6)
-    slopes = jax.grad(lambda s: s(counts).sum(), allow_int=True)(schedule)
-    finite = [np.isfinite(x).all() for x in jax.tree.leaves(slopes) if x.dtype != jax.dtypes.float0]
-    assert finite and all(finite)
-    in_chain = js.ChainedScheduler([schedule, js.StepLR(LR, 9, 0.5)])
-    np.testing.assert_array_equal(in_chain(counts[:9]), rates[:9])
-    traced = {k: jnp.asarray(v) for k, v in EXAMPLES[name].items() if not isinstance(v, str)}
-    words = {k: v for k, v in EXAMPLES[name].items() if isinstance(v, str)}
-    found = jax.jit(lambda options: getattr(hf, name)(LR, **options, **words)(counts))(traced)
-    np.testing.assert_allclose(found, rates, rtol=1e-5, atol=1e-8)
+    recipes.assert_like_all(hf, name, EXAMPLES[name], STEPS)
 
 
 def test_the_module_is_loaded_on_first_use():

@@ -94,20 +94,23 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-def test_the_traces_of_a_library_tell_its_version():
-    traces = shipped()["transformers"]
+@pytest.mark.parametrize("library, version", [("transformers", "5.23.0"), ("diffusers", "0.42.1")])
+def test_the_traces_of_a_library_tell_its_version(library, version):
+    traces = shipped()[library]
 
-    assert {trace.library for trace in traces} == {"transformers 5.23.0"}
-    assert "transformers 5.23.0, PyTorch 2.13.0" in repr(traces[0])
-    assert {type(t.build()).__name__ for t in traces} >= {
-        name for name in js.transformers.__all__ if name not in ("get_scheduler", "get_reduce_on_plateau_schedule")
-    }  # fmt: skip
+    assert {trace.library for trace in traces} == {f"{library} {version}"}
+    assert f"{library} {version}, PyTorch 2.13.0" in repr(traces[0])
+    functions = {"get_scheduler", "get_reduce_on_plateau_schedule"}
+    recipes = {*getattr(js, library).__all__} - functions
+    members = [t.build() for t in traces]
+    members = [m[0] if isinstance(m, js.ParamGroups) else m for m in members]
+    assert {type(m) for m in members} == {getattr(getattr(js, library), n) for n in recipes}
 
 
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public | {"TwoClocks", "transformers"}
+    assert set(shipped()) == public | {"TwoClocks", "transformers", "diffusers"}
     assert len(public) == 16
 
 

@@ -1,0 +1,82 @@
+"""Recipes of other libraries: run live, and held to what every schedule can do."""
+
+import inspect
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxsched as js
+from jaxsched._text.call import call_text
+from jaxsched._text.parse import parse
+from jaxsched.testing import bound
+
+LR = 0.1
+
+
+def live(optimization, name, options, lr=LR, default=None):
+    """A library's scheduler, on an optimizer with one group for each of the rates."""
+    torch = pytest.importorskip("torch")
+    functions = pytest.importorskip(optimization)
+    rates = lr if isinstance(lr, list) else [lr]
+    groups = [{"params": [torch.zeros(1)], "lr": rate} for rate in rates]
+    optimizer = torch.optim.SGD(groups, lr=default or rates[0])
+    return getattr(functions, name)(optimizer, **options)
+
+
+def rates_of(scheduler, steps):
+    """What a live scheduler shows, and steps away from, shape (steps, groups)."""
+    found = []
+    for _ in range(steps):
+        found.append([group["lr"] for group in scheduler.optimizer.param_groups])
+        scheduler.optimizer.step()
+        scheduler.step()
+    return np.array(found)
+
+
+def assert_exact(schedule, expected):
+    counts = np.arange(len(expected))
+    error = np.abs(np.asarray(schedule(counts), np.float64) - expected)
+    assert (error <= bound(expected)).all(), (schedule, counts[error > bound(expected)])
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(schedule(counts), expected, rtol=1e-12, atol=1e-15 * LR)
+
+
+def assert_the_arguments_are(recipe, function):
+    """`lr` in place of `optimizer`, all else as in the library's function."""
+    there = inspect.signature(function).parameters.values()
+    here = inspect.signature(recipe).parameters.values()
+    theirs = [(p.name, p.default) for p in there if p.name != "optimizer"]
+    ours = [(p.name, p.default) for p in here if p.name != "lr" and p.kind is not p.KEYWORD_ONLY]
+
+    assert ours == theirs
+
+
+def assert_like_all(module, name, options, steps):
+    """Text, configs, pickles, `jit`, `vmap`, `grad`, a chain: as with any schedule."""
+    library, make = module.__name__.split(".")[-1], getattr(module, name)
+    schedule, counts = make(LR, **options), np.arange(steps)
+    rates = schedule(counts)
+
+    assert repr(schedule) == call_text(schedule)
+    assert repr(schedule).startswith(f"{library}.{name}(lr=0.1")
+    assert eval(repr(schedule), {library: module}) == parse(call_text(schedule)) == schedule
+    assert parse(f"jaxsched.{call_text(schedule)}") == schedule
+    config = js.to_config(schedule)
+    assert config["class"] == f"{library}.{name}" and js.from_config(config) == schedule
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+    traced = jax.jit(lambda s: s(counts))(schedule)  # whose numbers are then float32
+    np.testing.assert_allclose(traced, rates, rtol=1e-5, atol=1e-8)
+    batch = jax.vmap(lambda lr: make(lr, **options)(9))(jnp.array([LR, 1.0]))
+    np.testing.assert_allclose(batch[0], rates[9], rtol=1e-6)
+    slopes = jax.grad(lambda s: s(counts).sum(), allow_int=True)(schedule)
+    finite = [np.isfinite(x).all() for x in jax.tree.leaves(slopes) if x.dtype != jax.dtypes.float0]
+    assert finite and all(finite)
+    in_chain = js.ChainedScheduler([schedule, js.StepLR(LR, 9, 0.5)])
+    np.testing.assert_array_equal(in_chain(counts[:9]), rates[:9])
+    numbers = {k: jnp.asarray(v) for k, v in options.items() if not isinstance(v, str)}
+    words = {k: v for k, v in options.items() if isinstance(v, str)}
+    found = jax.jit(lambda numbers: make(LR, **numbers, **words)(counts))(numbers)
+    np.testing.assert_allclose(found, rates, rtol=1e-5, atol=1e-8)
