@@ -2,11 +2,12 @@
 
 Where Diffusers takes the optimizer, jaxsched takes the learning rate; every other argument keeps
 its name, order and default. Each is a LambdaLR in PyTorch, and behaves as one in a chain or a
-sequence. Most formulas are Transformers'. Diffusers' training scripts step once an update, but
-through Accelerate, which then steps once for each process:
+sequence. Most formulas are Transformers'.
 
-    schedule = jaxsched.diffusers.get_cosine_schedule_with_warmup(1e-4, 500, 10_000)
-    optax.adamw(jaxsched.per_update(schedule, number_of_processes))
+    optax.adamw(jaxsched.diffusers.get_cosine_schedule_with_warmup(1e-4, 500, 10_000))
+
+Lengths are in updates. (Diffusers' training scripts multiply them by the number of processes,
+because Accelerate steps the scheduler once for each.)
 
 `lr` is the rate after the warm-up, `W` the `num_warmup_steps`, `N` the `num_training_steps`, and
 `x = (t - W) / (N - W)` the progress after the warm-up. For t < W the rate is `lr * t / W`, so that

@@ -14,6 +14,40 @@ from jaxsched._text.parse import parse
 from jaxsched.testing import bound
 
 LR = 0.1
+BOTH = {"num_warmup_steps": 7, "num_training_steps": 40}
+_TRANSFORMERS = {
+    "get_constant_schedule": {},
+    "get_constant_schedule_with_warmup": {"num_warmup_steps": 7},
+    "get_linear_schedule_with_warmup": BOTH,
+    "get_cosine_schedule_with_warmup": BOTH,
+    "get_cosine_with_hard_restarts_schedule_with_warmup": BOTH | {
+        "num_cycles": 3,
+    },
+    "get_polynomial_decay_schedule_with_warmup": BOTH | {
+        "lr_end": 1e-3, "power": 0.5,
+    },
+    "get_inverse_sqrt_schedule": {"num_warmup_steps": 7, "timescale": 20},
+    "get_cosine_with_min_lr_schedule_with_warmup": BOTH | {
+        "min_lr": 0.01,
+    },
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": BOTH | {
+        "min_lr_rate": 0.1, "warmup_lr_rate": 0.2,
+    },
+    "get_wsd_schedule": {
+        "num_warmup_steps": 7, "num_decay_steps": 9, "num_training_steps": 40, "min_lr_ratio": 0.1,
+        "warmup_type": "1-sqrt", "decay_type": "cosine",
+    },
+}  # fmt: skip
+_DIFFUSERS = {
+    "get_constant_schedule": {},
+    "get_constant_schedule_with_warmup": {"num_warmup_steps": 7},
+    "get_piecewise_constant_schedule": {"step_rules": "1:10,0.1:20,0.01:30,0.005"},
+    "get_linear_schedule_with_warmup": BOTH | {"f_min": 0.1, "f_max": 0.7},
+    "get_cosine_schedule_with_warmup": BOTH,
+    "get_cosine_with_hard_restarts_schedule_with_warmup": BOTH | {"num_cycles": 3},
+    "get_polynomial_decay_schedule_with_warmup": BOTH | {"lr_end": 1e-3, "power": 0.5},
+}
+EXAMPLES = {"transformers": _TRANSFORMERS, "diffusers": _DIFFUSERS}  # a call of each
 
 
 def live(optimization, name, options, lr=LR, default=None):

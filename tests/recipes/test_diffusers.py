@@ -15,16 +15,7 @@ import jaxsched as js
 from jaxsched import diffusers
 
 OPTIMIZATION, STEPS = "diffusers.optimization", 60
-BOTH = {"num_warmup_steps": 7, "num_training_steps": 40}
-EXAMPLES = {
-    "get_constant_schedule": {},
-    "get_constant_schedule_with_warmup": {"num_warmup_steps": 7},
-    "get_piecewise_constant_schedule": {"step_rules": "1:10,0.1:20,0.01:30,0.005"},
-    "get_linear_schedule_with_warmup": BOTH | {"f_min": 0.1, "f_max": 0.7},
-    "get_cosine_schedule_with_warmup": BOTH,
-    "get_cosine_with_hard_restarts_schedule_with_warmup": BOTH | {"num_cycles": 3},
-    "get_polynomial_decay_schedule_with_warmup": BOTH | {"lr_end": 1e-3, "power": 0.5},
-}
+EXAMPLES, BOTH = recipes.EXAMPLES["diffusers"], recipes.BOTH
 live = functools.partial(recipes.live, OPTIMIZATION)
 
 small, factors = st.integers(0, 20), st.sampled_from([0.0, 1.0, 0.1, 0.37, 2.5, -0.5])

@@ -14,29 +14,7 @@ import jaxsched as js
 from jaxsched import transformers as hf
 
 STEPS = 60
-EXAMPLES = {
-    "get_constant_schedule": {},
-    "get_constant_schedule_with_warmup": {"num_warmup_steps": 7},
-    "get_linear_schedule_with_warmup": {"num_warmup_steps": 7, "num_training_steps": 40},
-    "get_cosine_schedule_with_warmup": {"num_warmup_steps": 7, "num_training_steps": 40},
-    "get_cosine_with_hard_restarts_schedule_with_warmup": {
-        "num_warmup_steps": 7, "num_training_steps": 40, "num_cycles": 3,
-    },
-    "get_polynomial_decay_schedule_with_warmup": {
-        "num_warmup_steps": 7, "num_training_steps": 40, "lr_end": 1e-3, "power": 0.5,
-    },
-    "get_inverse_sqrt_schedule": {"num_warmup_steps": 7, "timescale": 20},
-    "get_cosine_with_min_lr_schedule_with_warmup": {
-        "num_warmup_steps": 7, "num_training_steps": 40, "min_lr": 0.01,
-    },
-    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": {
-        "num_warmup_steps": 7, "num_training_steps": 40, "min_lr_rate": 0.1, "warmup_lr_rate": 0.2,
-    },
-    "get_wsd_schedule": {
-        "num_warmup_steps": 7, "num_decay_steps": 9, "num_training_steps": 40, "min_lr_ratio": 0.1,
-        "warmup_type": "1-sqrt", "decay_type": "cosine",
-    },
-}  # fmt: skip
+EXAMPLES = recipes.EXAMPLES["transformers"]
 SCHEDULES = {name: getattr(hf, name)(LR, **options) for name, options in EXAMPLES.items()}
 
 
