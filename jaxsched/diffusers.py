@@ -131,18 +131,23 @@ class get_piecewise_constant_schedule(Recipe):
         if not isinstance(self.step_rules, str):
             self._reject("step_rules", rule, TypeError)
         try:
-            _, factors = self._rules()
+            steps, factors = self._rules()
         except ValueError:
             self._reject("step_rules", rule)
         if not all(map(math.isfinite, factors)):
             self._reject("step_rules", "rules with finite factors")
+        # As `from_torch` finds them: sorted, and of one step the last.
+        *texts, last = [repr(factor).removesuffix(".0") for factor in factors]
+        rules = [f"{text}:{step}" for text, step in zip(texts, steps, strict=True)]
+        object.__setattr__(self, "step_rules", ",".join([*rules, last]))
 
     def _rules(self) -> tuple[list[int], list[float]]:
         """The steps at which the factor changes, and the factors, one more."""
         *rules, last = self.step_rules.split(",")
         pairs = [rule.split(":") for rule in rules]
         factors = {int(step): float(factor) for factor, step in pairs}
-        return sorted(factors), [*(factors[step] for step in sorted(factors)), float(last)]
+        steps = sorted(factors)
+        return steps, [*(factors[step] for step in steps), float(last)]
 
     def _factor(self, t):
         steps, factors = self._rules()

@@ -72,8 +72,8 @@ def _recipe(
     own = {"default_lr" if key == "lr_init" else key: value for key, value in keywords.items()}
     own = _without_defaults(own, base_lr)
     if "rules_dict" in own:
-        rules = [f"{_brief(own['rules_dict'][step])}:{step}" for step in sorted(own["rules_dict"])]
-        own = {"step_rules": ",".join([*rules, _brief(own["last_lr_multiple"])])}
+        rules = [f"{factor}:{step}" for step, factor in own["rules_dict"].items()]
+        own = {"step_rules": ",".join([*rules, str(own["last_lr_multiple"])])}
     # One function serves two recipes, which only this keyword tells apart.
     if name == "get_cosine_schedule_with_warmup" and "min_lr_rate" in own:
         name = "get_cosine_with_min_lr_schedule_with_warmup"
@@ -86,7 +86,3 @@ def _without_defaults(own: dict[str, Any], base_lr: float) -> dict[str, Any]:
     """The arguments without those that say what the recipe assumes anyway."""
     assumed = {"default_lr": base_lr, "timescale": own.get("num_warmup_steps") or 10_000}
     return {name: x for name, x in own.items() if name not in assumed or x != assumed[name]}
-
-
-def _brief(factor: float) -> str:
-    return repr(factor).removesuffix(".0")

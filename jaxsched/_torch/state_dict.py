@@ -27,6 +27,11 @@ from .ports import PORTS, Port, named_by, port_of
 from .snapshot import Snapshot, steps_done
 
 _MOST_PARTS = 256
+_OR_NAME_IT = (
+    " If a function of Transformers or Diffusers built it, write its name for LambdaLR, and its"
+    ' arguments: `from_torch_state_dict("transformers.get_linear_schedule_with_warmup",'
+    " state_dict, num_warmup_steps=..., num_training_steps=...)`."
+)
 
 
 def from_torch_state_dict(
@@ -211,12 +216,15 @@ class _Given:
             )
 
     def check(self) -> None:
+        """Raises for what is not used, and for what is missing."""
+        function = any(place.endswith("lr_lambda") for place in self.places)
+        hint = _OR_NAME_IT if function else ""
         if unused := self.given.keys() - self.used:
             places = ", ".join(f"`{name}`" for name in self.places)
             raise TypeError(
                 f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler:"
                 " besides `cls_or_name`, `state_dict`, `optimizer_state_dict`, `total_steps` and"
-                f" `start` it takes {places or 'no Python function'}."
+                f" `start` it takes {places or 'no Python function'}.{hint}"
             )
         if self.missing:
             whats = dict.fromkeys(self.missing.values())
@@ -227,6 +235,7 @@ class _Given:
             raise ValueError(
                 "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
                 f" {'; '.join(f'{names[what]}, {what}' for what in whats)}.{''.join(self.notes)}"
+                f"{hint}"
             )
 
 
@@ -327,7 +336,6 @@ def _lr_lambdas(
 ) -> Sequence | None:
     attributes = state["lr_lambdas"]
     if recipe is None:
-        given.notes += [] if _OR_NAME_IT in given.notes else [_OR_NAME_IT]
         return given.take(place, "lr_lambda", len(attributes), attributes)
     if any(attributes):
         raise ValueError(
@@ -336,13 +344,6 @@ def _lr_lambdas(
             f" {kinds.shown(attributes)}."
         )
     return given.recipes(place, recipe, state["base_lrs"])
-
-
-_OR_NAME_IT = (
-    " If a function of Transformers or Diffusers built it, write its name for LambdaLR, and its"
-    ' arguments: `from_torch_state_dict("transformers.get_linear_schedule_with_warmup",'
-    " state_dict, num_warmup_steps=..., num_training_steps=...)`."
-)
 
 
 def _port(named: Any) -> Port:

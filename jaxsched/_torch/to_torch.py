@@ -51,8 +51,9 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
     """The PyTorch scheduler of the same name and arguments, on `optimizer`.
 
     Args:
-      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, nested or not, with
-        concrete numbers; or a ParamGroups with one for each parameter group of `optimizer`.
+      schedule: any of PyTorch's sixteen schedulers as jaxsched has them, or a recipe of
+        Transformers or Diffusers, nested or not, with concrete numbers; or a ParamGroups with one
+        for each parameter group of `optimizer`.
       optimizer: a PyTorch optimizer. Its groups get the schedule's rate and, as from any
         scheduler, what PyTorch's scheduler keeps there. Drop a scheduler that it had before.
 
@@ -62,7 +63,7 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
       gives an equal schedule back, as far as PyTorch remembers its arguments.
 
     Raises:
-      ImportError: without PyTorch.
+      ImportError: without PyTorch, or the library of a recipe.
       TypeError: for a schedule that PyTorch has no scheduler for, traced numbers, or an
         `optimizer` that is none.
       ValueError: for another number of groups than the optimizer's, or what PyTorch cannot do: a

@@ -505,10 +505,7 @@ def _diffusers() -> list[Case]:
     short = [
         diffusers.get_constant_schedule(1e-4),
         diffusers.get_constant_schedule_with_warmup(1e-4, 6),
-        *[
-            pieces(0.1, rules)
-            for rules in ("1:10,0.1:20,0.01:30,0.005", "0.3", "2:0,0.7:50,1:9,0:50,0.1")
-        ],
+        *[pieces(0.1, rules) for rules in ("1:10,0.1:20,0.01:30,0.005", "0.3", "2:0,1:9,0:50,0.1")],
         pieces(0.01, "1:10,0.1:20,0.01", last_epoch=14, initial_lr=0.1),
         *[
             linear(0.1, **n, f_min=low, f_max=high)

@@ -164,6 +164,7 @@ WRONG = [
     (COSINE, NUMBERS | {"num_training_steps": 41}, ValueError, f"Or {COSINE} had other arguments."),
     ("transformers.get_cosin", {}, ValueError, "one of the functions of jaxsched.transformers, got 'transformers.get_cosin'"),
     ("get_cosine_schedule_with_warmup", NUMBERS, ValueError, f"write '{COSINE}' or 'diffusers.get_"),
+    ("LambdaLR", NUMBERS, TypeError, "it takes `lr_lambda`. If a function of Transformers or Diffusers built it, write its"),
     ("LambdaLR", {}, ValueError, "lr_lambda=`, the Python function that the scheduler was built with. If a function of"),
     ("transformers.get_scheduler", {"name": "reduce_lr_on_plateau"}, ValueError, "that gives a ReduceLROnPlateau for that of a LambdaLR"),
     ("StepLR", {}, ValueError, "must be that of a StepLR, which has `step_size`"),

@@ -196,6 +196,17 @@ def test_what_is_refused(wrong, error, message):
     assert message in str(told.value)
 
 
+def test_rules_that_say_the_same_are_equal():
+    schedule = PIECES(LR, "1.0:10, 2:0,0.7:50,1e-5:50,.5")
+
+    assert repr(schedule).endswith("step_rules='2:0,1:10,1e-05:50,0.5')")
+    assert (
+        schedule
+        == PIECES(LR, "2:0,1:10,0.00001:50,0.5")
+        == eval(repr(schedule), {"diffusers": diffusers})
+    )
+
+
 def test_steps_beyond_all_counts():
     schedule = PIECES(LR, f"2:{-(10**30)},1:{10**30},0.5")
 
