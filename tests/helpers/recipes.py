@@ -88,11 +88,10 @@ def assert_the_arguments_are(recipe, function):
     assert ours == theirs
 
 
-def assert_like_all(module, name, options, steps):
-    """Text, configs, pickles, `jit`, `vmap`, `grad`, a chain: as with any schedule."""
-    library, make = module.__name__.split(".")[-1], getattr(module, name)
-    schedule, counts = make(LR, **options), np.arange(steps)
-    rates = schedule(counts)
+def assert_written_as_all(module, name, options):
+    """Text, configs, pickles: as with any schedule."""
+    library = module.__name__.split(".")[-1]
+    schedule = getattr(module, name)(LR, **options)
 
     assert repr(schedule) == call_text(schedule)
     assert repr(schedule).startswith(f"{library}.{name}(lr=0.1")
@@ -101,6 +100,14 @@ def assert_like_all(module, name, options, steps):
     config = js.to_config(schedule)
     assert config["class"] == f"{library}.{name}" and js.from_config(config) == schedule
     assert pickle.loads(pickle.dumps(schedule)) == schedule
+
+
+def assert_like_all(module, name, options, steps):
+    """What is written, `jit`, `vmap`, `grad`, a chain: as with any schedule."""
+    assert_written_as_all(module, name, options)
+    make, counts = getattr(module, name), np.arange(steps)
+    schedule = make(LR, **options)
+    rates = schedule(counts)
     traced = jax.jit(lambda s: s(counts))(schedule)  # whose numbers are then float32
     np.testing.assert_allclose(traced, rates, rtol=1e-5, atol=1e-8)
     batch = jax.vmap(lambda lr: make(lr, **options)(9))(jnp.array([LR, 1.0]))

@@ -214,6 +214,14 @@ def test_steps_beyond_all_counts():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_they_are_written_as_all(name):
+    recipes.assert_written_as_all(diffusers, name, EXAMPLES[name])
+
+
+# The others have no code but Transformers'.
+@pytest.mark.parametrize(
+    "name", [name for name in EXAMPLES if "_factor" in vars(getattr(diffusers, name))]
+)
 def test_they_are_schedules_like_all(name):
     recipes.assert_like_all(diffusers, name, EXAMPLES[name], STEPS)
 
