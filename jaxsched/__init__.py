@@ -55,6 +55,7 @@ from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
+    from . import diffusers as diffusers
     from . import timm as timm
     from . import transformers as transformers
     from ._text.config import from_config, to_config
@@ -78,6 +79,7 @@ else:
         "compare": "_traces.compare",
         "record": "_traces.record",
         "Trace": "_traces.trace",
+        "diffusers": "diffusers",
         "transformers": "transformers",
         "timm": "timm",
     }

@@ -94,6 +94,7 @@ def page() -> str:
     parts = {
         "PyTorch's schedulers": ([n for n in names if is_port(n)], jaxsched),
         "Everything else": ([n for n in names if not is_port(n)], jaxsched),
+        "jaxsched.diffusers": (jaxsched.diffusers.__all__, jaxsched.diffusers),
         "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
         "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),

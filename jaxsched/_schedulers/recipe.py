@@ -29,3 +29,8 @@ class Recipe(OfLibrary, CarriesRate):
         """The optimizer's default rate, which some functions read beside the group's."""
         default = getattr(self, "default_lr", None)
         return self._base if default is None else default
+
+    @property
+    def _assumes_default(self) -> bool:
+        """Whether it reads that rate and was not given it; a minimum as a share needs none."""
+        return getattr(self, "default_lr", 0) is None and getattr(self, "min_lr", 0) is not None

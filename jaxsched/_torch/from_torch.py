@@ -25,9 +25,9 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       scheduler: a PyTorch scheduler, freshly built or already stepped; it is not changed. A list
         of schedulers on one optimizer, stepped together in that order, converts to a chain.
       total_steps: the number of counts to tabulate where JAX cannot trace the rate: for Python
-        functions (those of `transformers.get_scheduler` among them), for compositions without a
-        closed form, and for schedulers of other classes than PyTorch's own, of which a copy is
-        stepped. After the table its last rate holds.
+        functions (those of Transformers, Diffusers and torchtune are known, and need none), for
+        compositions without a closed form, and for schedulers of other classes than PyTorch's own,
+        of which a copy is stepped. After the table its last rate holds.
       start: what count 0 is. "beginning": the moment when the scheduler was built, so that it
         stands at `jaxsched.current_count` now. "now": the present moment. With `total_steps` a
         copy is then stepped on from where it is, which is right whatever has been done to it: a

@@ -10,22 +10,29 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._combine.counts import delay
+from .._combine.counts import delay, skip
 from .._core.past_end import PastEnd
 from .._schedulers import SCHEDULERS
 from .._schedulers.cyclic_lr import CyclicLR
 from .._schedulers.lambda_lr import LambdaLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
+from .._schedulers.recipe import Recipe
 from . import clocks, kinds, old_states
 from .errors import DifferentInitialRates, Unexplained, Unreadable
 from .from_torch import as_total_steps, read
 from .group_reader import MOST_CALLS
+from .named_recipe import NamedRecipe, names_in_full, recipe_named
 from .numeric import int_if_integer, is_finite, to_python
 from .of_timm import of_timm_state, timm_name
 from .ports import PORTS, Port, named_by, port_of
-from .snapshot import Snapshot
+from .snapshot import Snapshot, steps_done
 
 _MOST_PARTS = 256
+_OR_NAME_IT = (
+    " If a function of Transformers or Diffusers built it, write its name for LambdaLR, and its"
+    ' arguments: `from_torch_state_dict("transformers.get_linear_schedule_with_warmup",'
+    " state_dict, num_warmup_steps=..., num_training_steps=...)`."
+)
 
 
 def from_torch_state_dict(
@@ -34,7 +41,8 @@ def from_torch_state_dict(
     optimizer_state_dict: Mapping[str, Any] | None = None,
     *,
     total_steps: int | None = None,
-    **functions: Any,
+    start: str = "beginning",
+    **given: Any,
 ) -> Any:
     """A PyTorch scheduler from a checkpoint, as a schedule. PyTorch need not be installed.
 
@@ -42,16 +50,23 @@ def from_torch_state_dict(
       cls_or_name: the scheduler's class or its name. For a ChainedScheduler or SequentialLR that
         name alone: the keys of its parts tell their classes, except LambdaLR from
         MultiplicativeLR. If these cannot be told apart, pass all names, as in
-        `["SequentialLR", "LinearLR", "LambdaLR"]`. One of timm's, as in "timm.CosineLRScheduler".
+        `["SequentialLR", "LinearLR", "LambdaLR"]`. For a LambdaLR that a function of another
+        library built, the function or its name, as in
+        `"transformers.get_cosine_schedule_with_warmup"`. One of timm's, as in
+        `"timm.CosineLRScheduler"`.
       state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
         `torch.load(..., weights_only=True)` or from plain Python or JSON.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
         ReduceLROnPlateau's values, and the `lr_scale` of timm's groups.
       total_steps: as in `from_torch`.
-      **functions: the Python functions, which PyTorch does not save: `lr_lambda` or `scale_fn`, or
-        a list with one for each parameter group. If several parts of a composition have one, name
-        each by its place, as in `schedulers_0_lr_lambda`. (A state dict does not always show that
-        a CyclicLR had a `scale_fn`: pass it.)
+      start: what count 0 is. "beginning": the moment when the scheduler was built. "now": the
+        moment when it was saved.
+      **given: what PyTorch does not save. A Python function is `lr_lambda` or `scale_fn`, or a list
+        with one for each parameter group. (A state dict does not always show that a CyclicLR had
+        a `scale_fn`: pass it.) Of another library's function, its arguments, as in
+        `num_warmup_steps=50`: they are verified against the rate in the dict, which in the warm-up
+        says nothing of what comes after. If several parts of a composition have one, name each by
+        its place, as in `schedulers_0_lr_lambda`.
 
     Returns:
       The schedule that `from_torch` gives for the live scheduler. (PyTorch 1.1 began the cycles of
@@ -60,8 +75,8 @@ def from_torch_state_dict(
     Raises:
       ValueError: for an unknown class, a dict of another class, a dict that lacks a key, or one
         whose keys contradict each other: the message names the key, or what to pass.
-      TypeError: for a `state_dict` that is no dict, or functions that cannot be called or that the
-        scheduler does not take.
+      TypeError: for a `state_dict` that is no dict, or functions that cannot be called, or
+        functions and arguments that the scheduler does not take.
 
     >>> state_dict = {
     ...     "step_size": 30, "gamma": 0.1, "base_lrs": [0.1], "last_epoch": 31, "_step_count": 32,
@@ -69,6 +84,14 @@ def from_torch_state_dict(
     ... }
     >>> from_torch_state_dict("StepLR", state_dict)
     StepLR(lr=0.1, step_size=30)
+    >>> state_dict = {
+    ...     "base_lrs": [0.1], "last_epoch": 31, "_step_count": 32, "_last_lr": [0.062],
+    ...     "lr_lambdas": [{}],
+    ... }
+    >>> from_torch_state_dict(
+    ...     "transformers.get_constant_schedule_with_warmup", state_dict, num_warmup_steps=50
+    ... )
+    transformers.get_constant_schedule_with_warmup(lr=0.1, num_warmup_steps=50)
     """
     total_steps = as_total_steps("from_torch_state_dict", total_steps)
     name = timm_name(cls_or_name)
@@ -76,13 +99,17 @@ def from_torch_state_dict(
         raise TypeError(
             f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
         )
-    given = _Functions(functions)
+    if start not in ("beginning", "now"):
+        raise ValueError(
+            f"`from_torch_state_dict(start=...)` must be 'beginning' or 'now', got {start!r}."
+        )
+    asked = _Given(given)
     try:
         if name is not None:
-            given.check()
+            asked.check()
             return of_timm_state(name, state_dict, optimizer_state_dict)
-        taken = _snapshot(cls_or_name, state_dict, given, "")
-        given.check()
+        taken = _snapshot(cls_or_name, state_dict, asked, "")
+        asked.check()
         groups = _groups(taken, state_dict, optimizer_state_dict)
     except (KeyError, IndexError, AttributeError) as error:
         raise ValueError(
@@ -103,6 +130,8 @@ def from_torch_state_dict(
         if isinstance(reason, Unexplained):
             rate = "`_last_lr`" if optimizer_state_dict is None else "the optimizer's `lr`"
             hint = f" One of {rate}, `base_lrs`, `last_epoch` and `_step_count` belies the others."
+            if asked.recipe_names:
+                hint += f" Or {asked.recipe_names[0]} had other arguments."
         if isinstance(reason, DifferentInitialRates):
             hint = " It is what each has as `base_lrs`."
         if any(leaf.cls is CyclicLR for leaf in taken.leaves()):
@@ -116,25 +145,37 @@ def from_torch_state_dict(
     except ValueError as error:
         told = str(error).replace("`from_torch(", "`from_torch_state_dict(")
         raise ValueError(told) from None
-    return delay(schedule, 1) if taken.state.get(old_states.LATE) else schedule
+    late = taken.state.get(old_states.LATE)
+    schedule = delay(schedule, 1) if late else schedule
+    if start == "beginning" or taken.is_plateau:
+        return schedule
+    count = int_if_integer(to_python(state_dict["last_epoch"])) if late else steps_done(taken)
+    if not isinstance(count, int):
+        raise ValueError(
+            f"`from_torch_state_dict(start=...)` must be 'beginning' at epoch {count:.6g}: a"
+            " schedule is skipped by whole counts."
+        )
+    return skip(schedule, count)
 
 
-class _Functions:
-    """The functions that the caller passed, and those that the scheduler needs."""
+class _Given:
+    """What the caller passed, and what the scheduler needs: functions, and recipes' arguments."""
 
     def __init__(self, given: dict[str, Any]):
-        self.given, self.used, self.missing = given, set[str](), list[str]()
+        self.given, self.used = given, set[str]()
+        self.missing = dict[str, str]()  # and what each is
         self.parts = 0
         self.notes = list[str]()
-        self.places = list[str]()  # the names under which a function could be passed
+        self.recipe_names = list[str]()
+        self.places = list[str]()  # the names under which one could be passed
 
-    def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
-        """One function for each of `number` groups, with the attributes that PyTorch saved."""
+    def key(self, place: str, name: str, what: str = "") -> str | None:
+        """The name under which the caller passed it; None, and noted if needed, if not at all."""
         if place + name not in self.places:
             self.places.append(place + name)
         key = place + name if place + name in self.given else name
         if key not in self.given:
-            self.missing.append(place + name)
+            self.missing |= {place + name: what} if what else {}
             return None
         if key in self.used:
             raise TypeError(
@@ -142,6 +183,13 @@ class _Functions:
                 f" `{place}{name}=`, with the place of each."
             )
         self.used.add(key)
+        return key
+
+    def take(self, place: str, name: str, number: int, saved: Sequence) -> list[Callable] | None:
+        """One function for each of `number` groups, with the attributes that PyTorch saved."""
+        key = self.key(place, name, "the Python function that the scheduler was built with")
+        if key is None:
+            return None
         value = self.given[key]
         listed = list(value) if isinstance(value, list | tuple) else [value] * number
         if len(listed) != number or not all(map(callable, listed)):
@@ -153,6 +201,19 @@ class _Functions:
             _with_attributes(f, attributes) for f, attributes in zip(listed, saved, strict=True)
         ]
 
+    def recipes(self, place: str, recipe: NamedRecipe, rates: Sequence) -> list[Recipe] | None:
+        """The recipe on each group's initial rate, with the arguments that the caller passed."""
+        self.recipe_names.append(recipe.name)
+        arguments, before = {}, len(self.missing)
+        for parameter in recipe.arguments:
+            needed = parameter.default is parameter.empty
+            what = f"as {recipe.name} got it" if needed else ""
+            if (key := self.key(place, parameter.name, what)) is not None:
+                arguments[parameter.name] = self.given[key]
+        if len(self.missing) > before:
+            return None
+        return recipe.built(list(map(to_python, rates)), arguments)
+
     def count_part(self) -> None:
         self.parts += 1
         if self.parts > _MOST_PARTS:
@@ -163,19 +224,26 @@ class _Functions:
             )
 
     def check(self) -> None:
+        """Raises for what is not used, and for what is missing."""
+        function = any(place.endswith("lr_lambda") for place in self.places)
+        hint = _OR_NAME_IT if function else ""
         if unused := self.given.keys() - self.used:
             places = ", ".join(f"`{name}`" for name in self.places)
             raise TypeError(
                 f"`from_torch_state_dict({sorted(unused)[0]}=...)` has no place in this scheduler:"
-                " besides `cls_or_name`, `state_dict`, `optimizer_state_dict` and `total_steps` it"
-                f" takes {places or 'no Python function'}."
+                " besides `cls_or_name`, `state_dict`, `optimizer_state_dict`, `total_steps` and"
+                f" `start` it takes {places or 'no Python function'}.{hint}"
             )
         if self.missing:
-            names = ", ".join(f"`{name}=`" for name in self.missing)
+            whats = dict.fromkeys(self.missing.values())
+            names = {
+                what: ", ".join(f"`{name}=`" for name, its in self.missing.items() if its == what)
+                for what in whats
+            }
             raise ValueError(
                 "`from_torch_state_dict(state_dict=...)` lacks what PyTorch does not save: pass"
-                f" {names}, the Python function that the scheduler was built with."
-                f"{''.join(self.notes)}"
+                f" {'; '.join(f'{names[what]}, {what}' for what in whats)}.{''.join(self.notes)}"
+                f"{hint}"
             )
 
 
@@ -188,14 +256,15 @@ def _with_attributes(function: Callable, saved: Any) -> Callable:
     return function
 
 
-def _snapshot(named: Any, state: Mapping[str, Any], given: _Functions, place: str) -> Snapshot:
+def _snapshot(named: Any, state: Mapping[str, Any], given: _Given, place: str) -> Snapshot:
     """A scheduler from its dict; `named` is its class, or a list of its class and its parts'."""
     given.count_part()
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
         named, *parts = named
-    port = _port(named)
-    _check(port, state)
+    recipe = recipe_named(named)
+    port = port_of(LambdaLR) if recipe else _port(named)
+    _check(port, state, recipe.name if recipe else port.cls.__name__)
     if port.parts is not None:
         return Snapshot(port.cls, dict(state), _parts(parts, port.parts(state), given, place))
     if parts:
@@ -203,12 +272,11 @@ def _snapshot(named: Any, state: Mapping[str, Any], given: _Functions, place: st
             f"`from_torch_state_dict(cls_or_name=...)` must name a {port.cls.__name__} alone, as it"
             f" has no parts, got {[named, *parts]!r}."
         )
-    return Snapshot(port.cls, _completed(port, state, given, place))
+    return Snapshot(port.cls, _completed(port, recipe, state, given, place))
 
 
-def _check(port: Port, state: Mapping[str, Any]) -> None:
+def _check(port: Port, state: Mapping[str, Any], name: str) -> None:
     """Raises unless the dict has the keys of that class, and each holds what it may."""
-    name = port.cls.__name__
     if lacking := port.lacking(state):
         raise ValueError(
             f"`from_torch_state_dict(state_dict=...)` must be that of a {name}, which has"
@@ -235,7 +303,7 @@ def _check(port: Port, state: Mapping[str, Any]) -> None:
             )
 
 
-def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Snapshot, ...]:
+def _parts(named: list, dicts: list, given: _Given, place: str) -> tuple[Snapshot, ...]:
     """The parts of a composition; where their classes are not `named`, their keys tell them."""
     places = [f"{place}schedulers_{index}_" for index in range(len(dicts))]
     named = named or [_told(state, given, at) for state, at in zip(dicts, places, strict=True)]
@@ -248,7 +316,9 @@ def _parts(named: list, dicts: list, given: _Functions, place: str) -> tuple[Sna
     return tuple(_snapshot(part, state, given, at) for part, state, at in each)
 
 
-def _completed(port: Port, saved: Mapping, given: _Functions, place: str) -> dict[str, Any]:
+def _completed(
+    port: Port, recipe: NamedRecipe | None, saved: Mapping, given: _Given, place: str
+) -> dict[str, Any]:
     """The attributes of a single scheduler as today's PyTorch has them, with its functions."""
     state = dict(saved)
     # PyTorch 1.1 had no `_step_count`: one that was built at -1 has counted with `last_epoch`.
@@ -263,17 +333,36 @@ def _completed(port: Port, saved: Mapping, given: _Functions, place: str) -> dic
             f" got {state['last_epoch']}."
         )
     if "lr_lambdas" in state:
-        attributes = state["lr_lambdas"]
-        state["lr_lambdas"] = given.take(place, "lr_lambda", len(attributes), attributes)
+        state["lr_lambdas"] = _lr_lambdas(recipe, state, given, place)
     if "_scale_fn_custom" in state:
         state["_scale_fn_custom"] = _scale_fn(state, given, place)
     return state
+
+
+def _lr_lambdas(
+    recipe: NamedRecipe | None, state: dict[str, Any], given: _Given, place: str
+) -> Sequence | None:
+    attributes = state["lr_lambdas"]
+    if recipe is None:
+        return given.take(place, "lr_lambda", len(attributes), attributes)
+    if any(attributes):
+        raise ValueError(
+            "`from_torch_state_dict(cls_or_name=...)` must be 'LambdaLR', with the object as"
+            f" `lr_lambda`, got {recipe.name} for that of a callable object with attributes,"
+            f" {kinds.shown(attributes)}."
+        )
+    return given.recipes(place, recipe, state["base_lrs"])
 
 
 def _port(named: Any) -> Port:
     name = named if isinstance(named, str) else getattr(named, "__name__", repr(named))
     cls = next((c for c in SCHEDULERS if c.__name__ == name), None)
     if cls is None:
+        if in_full := names_in_full(name):
+            raise ValueError(
+                "`from_torch_state_dict(cls_or_name=...)` must say the library too, got"
+                f" {named!r}: write {' or '.join(map(repr, in_full))}."
+            )
         raise ValueError(
             "`from_torch_state_dict(cls_or_name=...)` must be one of PyTorch's schedulers, got"
             f" {named!r}: these are {', '.join(c.__name__ for c in SCHEDULERS)}. For another class"
@@ -282,7 +371,7 @@ def _port(named: Any) -> Port:
     return port_of(cls)
 
 
-def _told(state: Mapping[str, Any], given: _Functions, place: str) -> type:
+def _told(state: Mapping[str, Any], given: _Given, place: str) -> type:
     """The class of a part, from its keys."""
     port = named_by(state)
     if port is None:
@@ -302,7 +391,7 @@ def _nearly(state: Mapping[str, Any]) -> str:
     return ""
 
 
-def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place: str) -> type:
+def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Given, place: str) -> type:
     """Which of the two it is: a LambdaLR's `_last_lr` is the function's value times `base_lrs`."""
     value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
     if value is None:
@@ -331,7 +420,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Functions, place
     return LambdaLR
 
 
-def _scale_fn(state: dict[str, Any], given: _Functions, place: str) -> Callable | None:
+def _scale_fn(state: dict[str, Any], given: _Given, place: str) -> Callable | None:
     """CyclicLR's `scale_fn`; its dict does not always show whether it had one."""
     saved = state["_scale_fn_custom"]
     given.places.append(f"{place}scale_fn")

@@ -64,7 +64,7 @@ def to_torch(schedule: Any, optimizer: Any) -> Any:
       its arguments.
 
     Raises:
-      ImportError: without PyTorch.
+      ImportError: without PyTorch, or the library of a recipe.
       TypeError: for a schedule that PyTorch has no scheduler for, traced numbers, or an
         `optimizer` that is none.
       ValueError: for another number of groups than the optimizer's, or what PyTorch cannot do: a
@@ -253,7 +253,11 @@ def _maker(schedule: Any) -> Callable[..., Any]:
     return getattr(module, name)
 
 
-_MODULES = {"transformers": "transformers.optimization", "timm": "timm.scheduler"}
+_MODULES = {
+    "transformers": "transformers.optimization",
+    "diffusers": "diffusers.optimization",
+    "timm": "timm.scheduler",
+}
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import timm
+from .. import diffusers, timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -42,7 +42,9 @@ from .._text.expression import Expression
 from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
-LIBRARIES = (None, "lightning 2.6.6", "timm 1.0.31", "transformers 5.23.0")
+LIBRARIES = (
+    None, "diffusers 0.42.1", "lightning 2.6.6", "timm 1.0.31", "transformers 5.23.0",
+)  # fmt: skip
 
 
 class Case(NamedTuple):
@@ -81,6 +83,7 @@ def cases() -> list[Case]:
             *_plateaus(),
             *_horizons(),
             *_transformers(),
+            *_diffusers(),
             *_trainers(),
             *_timm(),
         ]
@@ -556,6 +559,38 @@ def _timm() -> list[Case]:
         *[Case(schedule, 60) for schedule in short],
         long(cosine(5e-4, 90_000, 1e-6, warmup_t=5_000, warmup_lr_init=1e-6)),
         long(wsd(5e-4, 93_000, 20_000, 0.0, "rsqrt", warmup_t=2_000)),
+    ]
+
+
+def _diffusers() -> list[Case]:
+    """Each schedule of Diffusers; of the formulas that are Transformers' less."""
+    n = {"num_warmup_steps": 6, "num_training_steps": 40}
+    far = {"num_warmup_steps": 2_000, "num_training_steps": 95_000}
+    linear, pieces = (
+        diffusers.get_linear_schedule_with_warmup,
+        diffusers.get_piecewise_constant_schedule,
+    )
+    polynomial = diffusers.get_polynomial_decay_schedule_with_warmup
+    restarts = diffusers.get_cosine_with_hard_restarts_schedule_with_warmup
+    short = [
+        diffusers.get_constant_schedule(1e-4),
+        diffusers.get_constant_schedule_with_warmup(1e-4, 6),
+        *[pieces(0.1, rules) for rules in ("1:10,0.1:20,0.01:30,0.005", "0.3", "2:0,1:9,0:50,0.1")],
+        pieces(0.01, "1:10,0.1:20,0.01", last_epoch=14, initial_lr=0.1),
+        *[
+            linear(0.1, **n, f_min=low, f_max=high)
+            for low, high in ((0.0, 1.0), (0.1, 0.7), (1.0, 0.5))
+        ],
+        linear(0.1, 9, 9, f_min=0.2),
+        *[diffusers.get_cosine_schedule_with_warmup(0.1, **n, num_cycles=c) for c in (0.5, 1.5)],
+        restarts(0.1, **n, num_cycles=3),
+        polynomial(0.1, **n, lr_end=1e-3, power=0.5),
+        ParamGroups([polynomial(lr, **n, lr_end=1e-3, default_lr=0.05) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(linear(1e-4, **far, f_min=0.01)),
+        long(pieces(1e-4, "1:500,0.1:70000,0.03:99990,0.01")),
     ]
 
 

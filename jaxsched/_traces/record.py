@@ -136,16 +136,19 @@ def step_through(
         closed_form=None if np.isnan(closed_form).all() else closed_form.reshape(shape),
         metrics=metrics if isinstance(metrics, Expression) else np.array(fed) if fed else None,
         schedule=_config(schedule),
-        library=_library(schedule),
+        library=_library(scheduler, schedule),
     )
 
 
-def _library(schedule) -> str | None:
-    """The library of a recipe, and its version."""
+def _library(scheduler, schedule) -> str | None:
+    """The library of a recipe, and its version: that of the live one's function."""
     member = schedule[0] if isinstance(schedule, ParamGroups) else schedule
     if not isinstance(member, OfLibrary):
         return None
-    name = member._call_name().partition(".")[0]
+    name = member._call_name()
+    for function in getattr(scheduler, "lr_lambdas", [])[:1]:  # torchtune's are Transformers' here
+        name = getattr(function, "func", function).__module__
+    name = name.partition(".")[0]
     return f"{name} {version(name)}"
 
 

@@ -130,7 +130,7 @@ def test_a_function_that_is_called_too_often():
 def test_a_keyword_that_there_is_not():
     words = (
         r"`from_torch_state_dict\(optax_state_dict=...\)` has no place in this scheduler: besides"
-        " `cls_or_name`, `state_dict`, `optimizer_state_dict` and `total_steps` it takes "
+        " `cls_or_name`, `state_dict`, `optimizer_state_dict`, `total_steps` and `start` it takes "
     )
     with pytest.raises(TypeError, match=words + "no Python function"):
         js.from_torch_state_dict("StepLR", STEP, optax_state_dict={"lr": 0.1})

@@ -97,23 +97,24 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-@pytest.mark.parametrize("library", ["transformers 5.23.0", "timm 1.0.31"])
+@pytest.mark.parametrize("library", ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31"])
 def test_the_traces_of_a_library_tell_its_version(library):
-    module = library.split()[0]
-    traces = shipped()[module]
-    without = ("get_scheduler", "get_reduce_on_plateau_schedule", "create_scheduler_v2")
+    module = getattr(js, library.split()[0])
+    traces = shipped()[library.split()[0]]
+    functions = {"get_scheduler", "get_reduce_on_plateau_schedule", "create_scheduler_v2"}
 
     assert {trace.library for trace in traces} == {library}
     assert f"{library}, PyTorch 2.13.0" in repr(traces[0])
-    assert {type(t.build()).__name__ for t in traces} >= {
-        name for name in getattr(js, module).__all__ if name not in without
-    }
+    members = [t.build() for t in traces]
+    members = [m[0] if isinstance(m, js.ParamGroups) else m for m in members]
+    assert {type(m) for m in members} == {getattr(module, n) for n in {*module.__all__} - functions}
 
 
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public | {"TwoClocks", "lightning", "timm", "transformers"}
+    recipes = {"lightning", "timm", "transformers", "diffusers"}
+    assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 
 

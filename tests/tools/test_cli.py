@@ -17,7 +17,7 @@ import jaxsched as js
 from jaxsched.__main__ import main
 from jaxsched._cli.signatures import ours, torchs
 from jaxsched._schedulers import SCHEDULERS
-from jaxsched._traces.trace import SHIPPED
+from jaxsched._traces.trace import SHIPPED, shipped
 
 COMMANDS = ("list", "show", "plot", "check", "report", "record")
 
@@ -310,7 +310,6 @@ def test_what_pytorch_cannot_run(schedule, message, here, jaxsched):
 
 def test_check_has_a_line_for_each_shipped_file(jaxsched, monkeypatch):
     """Of one trace each; `tests/schedulers/test_parity.py` compares them all."""
-    from jaxsched._traces.trace import shipped
 
     first = {name: traces[:1] for name, traces in shipped().items()}
     asked = []
