@@ -1,16 +1,18 @@
 """Prints the tests that need PyTorch, or check more with it: whole files, or single functions."""
 
 import ast
+import re
 from pathlib import Path
 
-
-def asks_for_torch(node: ast.AST) -> bool:
-    lines = [line.strip() for line in ast.unparse(node).splitlines()]
-    return "import torch" in lines or any("importorskip('torch')" in line for line in lines)
+DIRECTLY = r"^\s*import torch$|importorskip\(['\"]torch['\"]\)"
+helpers = Path("tests/helpers").glob("*.py")
+asking = [path.stem for path in helpers if re.search(DIRECTLY, path.read_text(), re.MULTILINE)]
+ASKS = rf"{DIRECTLY}|^(?:import|from) (?:{'|'.join(asking)})\b"
 
 
 def tests_of(path: Path) -> list[str]:
-    asking = [node for node in ast.parse(path.read_text()).body if asks_for_torch(node)]
+    nodes = ast.parse(path.read_text()).body
+    asking = [node for node in nodes if re.search(ASKS, ast.unparse(node), re.MULTILINE)]
     tests = [node for node in asking if getattr(node, "name", "").startswith("test_")]
     # What asks outside of a test, many may use.
     return [f"{path}::{node.name}" for node in tests] if tests == asking else [str(path)]

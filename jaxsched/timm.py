@@ -32,6 +32,7 @@ from ._core.fields import Length, Lengths, Rate, static
 from ._core.number import Float, Int, Number, concrete, is_concrete
 from ._core.past_end import End
 from ._schedulers.recipe import OfLibrary
+from ._schedulers.shapes import rise, wave
 
 __all__ = [
     "CosineLRScheduler",
@@ -237,7 +238,7 @@ class CosineLRScheduler(_Cycles):
         self._require("k_decay", lambda k: k > 0, "a positive number")
 
     def _height(self, x):
-        return (1.0 + xp.cos(xp.pi * xp.power(x, self.k_decay))) / 2.0
+        return wave(xp.power(x, self.k_decay))
 
 
 class PolyLRScheduler(_Cycles):
@@ -629,13 +630,13 @@ class WSDLRScheduler(_Scheduler):
 
     def _fall(self, x):
         if self.decay_fn == "cosine":
-            return (1.0 + xp.cos(xp.pi * x)) / 2.0
+            return wave(x)
         if self.decay_fn == "exp":
             ratio = self.decay_ratio
             return xp.divide(xp.power(ratio, x) - ratio, 1.0 - ratio)
         if self.decay_fn == "power":
             return 1.0 - xp.power(x, self.decay_power)
-        return 1.0 - (x if self.decay_fn == "linear" else xp.sqrt(x))
+        return 1.0 - rise("sqrt" if self.decay_fn == "1-sqrt" else "linear", x)
 
     def get_cycle_length(self, cycles=0):
         """The number of counts with the warm-up, whatever `cycles` is."""

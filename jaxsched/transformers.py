@@ -21,6 +21,7 @@ from ._core.number import Float, Number, is_concrete
 from ._core.schedule import warn
 from ._schedulers.recipe import Recipe
 from ._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
+from ._schedulers.shapes import progress, rise, wave
 
 __all__ = [
     "get_constant_schedule",
@@ -38,19 +39,9 @@ __all__ = [
 ]
 
 
-def _progress(t, start, end):
-    """The share of the way from `start` to `end`, in steps, that is done at t."""
-    return xp.divide(t - start, xp.maximum(end - start, 1))
-
-
 def _warmed_up(t, num_warmup_steps, factor):
     """`factor`, after a line from 0 up."""
-    return xp.where(t < num_warmup_steps, _progress(t, 0, num_warmup_steps), factor)
-
-
-def _wave(x, num_cycles):
-    """A cosine that starts at 1: half a wave goes down to 0."""
-    return 0.5 * (1.0 + xp.cos(xp.pi * (num_cycles * 2.0) * x))
+    return xp.where(t < num_warmup_steps, progress(t, 0, num_warmup_steps), factor)
 
 
 class get_constant_schedule(Recipe):
@@ -191,8 +182,8 @@ class get_cosine_schedule_with_warmup(Recipe):
     last_epoch: LastEpoch = static(default=-1)
 
     def _factor(self, t):
-        x = _progress(t, self.num_warmup_steps, self.num_training_steps)
-        factor = xp.maximum(_wave(x, self.num_cycles), 0.0)
+        x = progress(t, self.num_warmup_steps, self.num_training_steps)
+        factor = xp.maximum(wave(x, self.num_cycles), 0.0)
         return _warmed_up(t, self.num_warmup_steps, factor)
 
 
@@ -231,9 +222,9 @@ class get_cosine_with_hard_restarts_schedule_with_warmup(Recipe):
     last_epoch: LastEpoch = static(default=-1)
 
     def _factor(self, t):
-        x = _progress(t, self.num_warmup_steps, self.num_training_steps)
+        x = progress(t, self.num_warmup_steps, self.num_training_steps)
         cycles = self.num_cycles * x
-        factor = xp.maximum(0.5 * (1.0 + xp.cos(xp.pi * (cycles - xp.floor(cycles)))), 0.0)
+        factor = xp.maximum(wave(cycles - xp.floor(cycles)), 0.0)
         return _warmed_up(t, self.num_warmup_steps, xp.where(x >= 1.0, 0.0, factor))
 
 
@@ -413,8 +404,8 @@ class get_cosine_with_min_lr_schedule_with_warmup(_WithMinimum):
     default_lr: Rate | None = dataclasses.field(default=None, kw_only=True)
 
     def _factor(self, t):
-        x = _progress(t, self.num_warmup_steps, self.num_training_steps)
-        factor = self._above_minimum(_wave(x, self.num_cycles))
+        x = progress(t, self.num_warmup_steps, self.num_training_steps)
+        factor = self._above_minimum(wave(x, self.num_cycles))
         return _warmed_up(t, self.num_warmup_steps, factor)
 
 
@@ -473,7 +464,7 @@ class get_cosine_with_min_lr_schedule_with_warmup_lr_rate(_WithMinimum):
         else:
             done = xp.divide(t, xp.maximum(start - 1.0, 1.0))
             line = self.warmup_lr_rate + (1.0 - self.warmup_lr_rate) * done
-        return xp.where(t < start, line, self._above_minimum(_wave(x, self.num_cycles)))
+        return xp.where(t < start, line, self._above_minimum(wave(x, self.num_cycles)))
 
 
 _SHAPES = ("linear", "cosine", "1-sqrt")
@@ -555,22 +546,17 @@ class get_wsd_schedule(Recipe):
         if stable is None:
             stable = self.num_training_steps - up - down
         begin, end = up + stable, up + stable + down
-        x = xp.clip(_progress(t, 0, up), 0.0, 1.0)
-        rise = self._above_minimum(self._rise(x))
+        x = xp.clip(progress(t, 0, up), 0.0, 1.0)
+        rising = self._above_minimum(rise(self.warmup_type, x))
         x = xp.clip(xp.divide(t - begin, xp.maximum(down, 1)), 0.0, 1.0)
-        fall = self._above_minimum(self._fall(x))
-        after = xp.where(t < begin, 1.0, xp.where(t < end, fall, self.min_lr_ratio))
-        return xp.where(t < up, rise, after)
-
-    def _rise(self, x):
-        if self.warmup_type == "cosine":
-            return 0.5 * (1.0 - xp.cos(xp.pi * x))
-        return x if self.warmup_type == "linear" else 1.0 - xp.sqrt(1.0 - x)
+        falling = self._above_minimum(self._fall(x))
+        after = xp.where(t < begin, 1.0, xp.where(t < end, falling, self.min_lr_ratio))
+        return xp.where(t < up, rising, after)
 
     def _fall(self, x):
         if self.decay_type == "cosine":
-            return _wave(x, self.num_cycles)
-        return 1.0 - (x if self.decay_type == "linear" else xp.sqrt(x))
+            return wave(x, self.num_cycles)
+        return 1.0 - rise("sqrt" if self.decay_type == "1-sqrt" else "linear", x)
 
     def _above_minimum(self, height):
         return xp.maximum(height * (1.0 - self.min_lr_ratio) + self.min_lr_ratio, 0.0)

@@ -3,6 +3,7 @@
 from .._core import numerics as xp
 from .._core.fields import NonNegativeInt, Rate, static
 from .._core.schedule import Schedule
+from .._schedulers.shapes import rise
 
 SHAPES = ("linear", "cosine", "sqrt", "1-sqrt", "square", "exponential")
 
@@ -59,14 +60,5 @@ class Ramp(Schedule):
         if self.shape == "exponential":
             rate = self.start * xp.power(xp.divide(self.stop, self.start), x)
         else:
-            rate = self.start + (self.stop - self.start) * self._height(x)
+            rate = self.start + (self.stop - self.start) * rise(self.shape, x)
         return xp.where(arrived, self.stop, rate)
-
-    def _height(self, x):
-        if self.shape == "cosine":
-            return (1.0 - xp.cos(xp.pi * x)) / 2.0
-        if self.shape == "sqrt":
-            return xp.sqrt(x)
-        if self.shape == "1-sqrt":
-            return 1.0 - xp.sqrt(1.0 - x)
-        return x * x if self.shape == "square" else x

@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 import tomllib
+from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -199,7 +200,8 @@ def test_the_readme_is_short_and_names_every_guide():
 
 
 def test_the_readme_has_the_two_commands():
-    lines = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
+    text = "\n".join(text for _, text in blocks(ROOT / "README.md", "sh"))
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
 
     assert "pip install -e . && jaxsched check" in lines
     assert "pip install -e '.[test]' && pytest" in lines
@@ -222,15 +224,20 @@ def test_the_examples_of_the_api_page_run():
 
 
 def test_the_number_of_traces_is_true(tmp_path):
-    path, counted = tmp_path / "trace.jsonl", []
+    path, counted, sources = tmp_path / "trace.jsonl", [], defaultdict(list)
     for file in Path(js.__file__).parent.rglob("*.jsonl"):
         for line in file.read_text().splitlines():
             path.write_text(line)
-            counted.append(js.Trace.load(path).lr.size)
+            trace = js.Trace.load(path)
+            counted.append(trace.lr.size)
+            sources[trace.library or f"pytorch {trace.torch}"].append(trace.lr.size)
 
     shown = f"{len(counted)} configurations, {sum(counted):,} steps"
     assert shown in " ".join((GUIDES / "traces.md").read_text().split())
     assert shown in " ".join(README.split())
+    for source, sizes in sources.items():
+        row = rf"^\| .*{re.escape(source)} \| {len(sizes)} \| {sum(sizes):,} \| 0\.\d+ ULP \|$"
+        assert re.search(row, README, re.MULTILINE | re.IGNORECASE), source
 
 
 TABLE = re.findall(r"^\| `(.*?)` \| `(.*?)` \| ([^|]*) \|$", README, re.MULTILINE)
