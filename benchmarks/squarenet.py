@@ -47,8 +47,8 @@ class Experiment:
 
     def model(self) -> tuple:
         """Graph and initial parameters of the Flax model."""
-        model = self.ours.SquareNet("float32", nnx.Rngs(0))
-        return nnx.split(sys.modules["recorded"].copy_parameters(model, self.initial))
+        copied = sys.modules["recorded"].copy_parameters
+        return nnx.split(copied(self.ours.SquareNet, "float32", self.initial))
 
 
 def experiment() -> Experiment:

@@ -6,6 +6,8 @@ batches and clipped. In PyTorch: pytorch/language_model.py
 python examples/language_model.py
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -111,8 +113,8 @@ def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="batch", epoch=20)
     for run in experiment.runs():
         vocabulary = len(run["initial"]["token.weight"])
-        model = LanguageModel(vocabulary, run.dtype, nnx.Rngs(0))
-        copy_parameters(model, run["initial"])
+        make = functools.partial(LanguageModel, vocabulary)
+        model = copy_parameters(make, run.dtype, run["initial"])
         windows = jnp.asarray(run["data"]["windows"][: experiment.steps])
         model, losses, rates = train(model, windows)
         experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)

@@ -60,7 +60,7 @@ def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="epoch")
     for run in experiment.runs():
         schedule, x, y = SCHEDULES[run.variant], run["data"]["x"], run["data"]["y"]
-        model = copy_parameters(LogicNet(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(LogicNet, run.dtype, run["initial"])
         model, losses = train(model, schedule, x, y, experiment.steps)
         prediction = jnp.argmax(nnx.softmax(model(x)), axis=-1)
         result = {

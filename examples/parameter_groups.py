@@ -67,7 +67,7 @@ BOUNDS = {"float32": Bound(1e-5, steps=200), "float64": Bound(1e-12, steps=400)}
 def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="batch", epoch=BATCHES)
     for run in experiment.runs():
-        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(Classifier, run.dtype, run["initial"])
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
         model, losses, rates = train(model, ACCUMULATED[run.variant], xs, ys)

@@ -54,7 +54,7 @@ BOUNDS = {"float32": Bound(1e-4, steps=60), "float64": Bound(1e-12, steps=60)}
 def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="epoch")
     for run in experiment.runs():
-        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(Classifier, run.dtype, run["initial"])
         losses, rates = train(model, run["data"], experiment.steps)
         experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish("last validation loss")

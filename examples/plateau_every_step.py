@@ -39,7 +39,7 @@ BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
 def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="step")
     for run in experiment.runs():
-        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(Classifier, run.dtype, run["initial"])
         losses, rates = train(model, run["data"], experiment.steps)
         experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)
     experiment.finish("last validation loss")

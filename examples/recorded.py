@@ -8,7 +8,7 @@ prints a table and draws a picture at the end. All of the training is in the exa
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -75,11 +75,14 @@ def parameters_of(model: nnx.Module, prefix: str = "") -> Iterator[tuple[str, nn
             yield from parameters_of(layer, f"{prefix}{name}.")
 
 
-def copy_parameters(model: nnx.Module, state_dict: dict[str, np.ndarray]) -> nnx.Module:
-    """Gives the layers of `model` the parameters of PyTorch's layers of the same names."""
+def copy_parameters(
+    make: Callable[[str, nnx.Rngs], nnx.Module], dtype: str, state_dict: dict[str, np.ndarray]
+) -> nnx.Module:
+    """The model `make(dtype, rngs)` with the parameters of PyTorch's layers of the same names."""
+    model = nnx.eval_shape(lambda: make(dtype, nnx.Rngs(0)))  # without drawing any
     for name, parameter, transposed in parameters_of(model):
         value = state_dict[name]
-        parameter[...] = jnp.asarray(value.T if transposed else value)
+        parameter.set_value(jnp.asarray(value.T if transposed else value))
     return model
 
 

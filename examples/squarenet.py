@@ -74,7 +74,7 @@ def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="epoch")
     for run in experiment.runs():
         schedule, data = SCHEDULES[run.variant], run["data"]
-        model = copy_parameters(SquareNet(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(SquareNet, run.dtype, run["initial"])
         graph, params = nnx.split(model)
         x, y, held_out = data["x"], data["y"], data["held_out"]
         params, losses = train(graph, params, schedule, x, y, experiment.steps)

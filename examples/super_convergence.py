@@ -53,7 +53,7 @@ def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="step", epoch=20)
     for run in experiment.runs():
         schedule, x, y = SCHEDULES[run.variant], run["data"]["x"], run["data"]["y"]
-        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(Classifier, run.dtype, run["initial"])
         xs = np.resize(x, (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(y, (experiment.steps, BATCH))
         model, losses = train(model, schedule, xs, ys)

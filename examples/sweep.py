@@ -136,7 +136,7 @@ def main(arguments=None):
         jax.config.update("jax_num_cpu_devices", options.devices)
 
     run = load("squarenet")[0]
-    graph, params = nnx.split(copy_parameters(SquareNet(run.dtype, nnx.Rngs(0)), run["initial"]))
+    graph, params = nnx.split(copy_parameters(SquareNet, run.dtype, run["initial"]))
     train_one = functools.partial(
         train, graph=graph, params=params, data=run["data"], epochs=options.steps
     )

@@ -78,7 +78,7 @@ def train(schedule: jaxsched.Schedule, epochs: int):
     """Trains with Adam, a step per sample; returns training and validation loss of each epoch."""
     run = next(run for run in load("squarenet") if run.dtype == jnp.result_type(float))
     x, y, held_out = (jnp.asarray(run["data"][name]) for name in ("x", "y", "held_out"))
-    graph, params = nnx.split(copy_parameters(SquareNet(run.dtype, nnx.Rngs(0)), run["initial"]))
+    graph, params = nnx.split(copy_parameters(SquareNet, run.dtype, run["initial"]))
     # One vector instead of ten small arrays makes a smaller program, and a faster one.
     optimizer = optax.flatten(optax.adam(jaxsched.per_epoch(schedule, steps_per_epoch=len(x))))
 

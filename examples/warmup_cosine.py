@@ -54,7 +54,7 @@ BOUNDS = {"float32": Bound(3e-4, steps=400), "float64": Bound(1e-12, steps=400)}
 def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="step", epoch=10)
     for run in experiment.runs():
-        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(Classifier, run.dtype, run["initial"])
         xs = np.resize(run["data"]["x"], (experiment.steps, BATCH, 2))  # epoch after epoch
         ys = np.resize(run["data"]["y"], (experiment.steps, BATCH))
         model, losses = train(model, SCHEDULES[run.variant], xs, ys)

@@ -54,7 +54,7 @@ BOUNDS = {"float32": Bound(1e-5, steps=300), "float64": Bound(1e-12, steps=300)}
 def main(arguments=None):
     experiment = Experiment(__file__, __doc__, arguments, unit="step")
     for run in experiment.runs():
-        model = copy_parameters(Classifier(run.dtype, nnx.Rngs(0)), run["initial"])
+        model = copy_parameters(Classifier, run.dtype, run["initial"])
         schedule, x, y = SCHEDULES[run.variant], run["data"]["x"], run["data"]["y"]
         model, losses, rates = train(model, schedule, x, y, experiment.steps)
         experiment.check(run, {"loss": losses, "lr": rates}, state_dict(model), BOUNDS)

@@ -173,7 +173,7 @@ def test_joined_schedules_are_those_of_optax(number, gap):
     boundaries = [3 + gap * i for i in range(number - 1)]
     members = MEMBERS[:number]
     expected = optax.join_schedules(members, boundaries)
-    counts = np.arange(3 + gap * number + 12)
+    counts = np.arange(50)  # of one length, so that the members' programs are the same
 
     joined = js.join(members, boundaries)
     np.testing.assert_array_equal(joined(counts), expected(counts))

@@ -107,16 +107,20 @@ def assert_like_all(make, options):
     assert_written_as_all(make, options)
     schedule, counts = make(LR, **options), np.arange(STEPS)
     rates = schedule(counts)
-    traced = jax.jit(lambda s: s(counts))(schedule)  # whose numbers are then float32
+
+    def summed(schedule):
+        rates = schedule(counts)
+        return rates.sum(), rates
+
+    # Its numbers are float32 as an argument of `jit`.
+    slopes, traced = jax.jit(jax.grad(summed, has_aux=True, allow_int=True))(schedule)
     np.testing.assert_allclose(traced, rates, rtol=1e-5, atol=1e-8)
-    batch = jax.vmap(lambda lr: make(lr, **options)(9))(jnp.array([LR, 1.0]))
-    np.testing.assert_allclose(batch[0], rates[9], rtol=1e-6)
-    slopes = jax.jit(jax.grad(lambda s: s(counts).sum(), allow_int=True))(schedule)
-    finite = [np.isfinite(x).all() for x in jax.tree.leaves(slopes) if x.dtype != jax.dtypes.float0]
-    assert finite and all(finite)
+    slopes = [x for x in jax.tree.leaves(slopes) if x.dtype != jax.dtypes.float0]
+    assert slopes and all(np.isfinite(x).all() for x in slopes)
     in_chain = js.ChainedScheduler([schedule, js.StepLR(LR, 9, 0.5)])
     np.testing.assert_array_equal(in_chain(counts[:9]), rates[:9])
+
     words = {k: v for k, v in options.items() if isinstance(v, str | bool)}
-    traced = {k: jnp.asarray(v) for k, v in options.items() if k not in words}
-    found = jax.jit(lambda numbers: make(LR, **numbers, **words)(counts))(traced)
-    np.testing.assert_allclose(found, rates, rtol=1e-5, atol=1e-8)
+    numbers = {k: jnp.asarray(v) for k, v in options.items() if k not in words}
+    many = jax.jit(jax.vmap(lambda lr, numbers: make(lr, **numbers, **words)(counts), (0, None)))
+    np.testing.assert_allclose(many(jnp.array([LR, 1.0]), numbers)[0], rates, rtol=1e-5, atol=1e-8)
