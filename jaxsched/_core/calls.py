@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import re
 import types
@@ -116,6 +117,7 @@ def readable(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=parameters)
 
 
+@functools.cache  # Few are different, and every class has them when jaxsched is imported.
 def _type_text(annotation: Any) -> str:
     names: list[str] = []
     members = list(dict.fromkeys(_members(annotation)))
