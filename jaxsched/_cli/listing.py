@@ -20,6 +20,7 @@ def run(options: Any) -> int:
     from rich.table import Table
 
     from .._schedulers import SCHEDULERS
+    from .._text.names import RECIPES
     from .output import Console
     from .signatures import ours, own, torchs
 
@@ -47,6 +48,11 @@ def run(options: Any) -> int:
         " Ramp(start, stop, num_steps), from one rate to another;"
         " join(schedules, boundaries), one after the other;"
         " from_function(function), from_rates(rates).",
+        highlight=False,
+    )
+    console.print(
+        f"And the schedules of {', '.join(RECIPES)} by their names, as in"
+        " transformers.get_linear_schedule_with_warmup(0.1, 50, 1000).",
         highlight=False,
     )
     return 0
