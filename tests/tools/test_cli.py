@@ -17,6 +17,7 @@ import jaxsched as js
 from jaxsched.__main__ import main
 from jaxsched._cli.signatures import ours, torchs
 from jaxsched._schedulers import SCHEDULERS
+from jaxsched._text.names import NAMED, RECIPES
 from jaxsched._traces.trace import SHIPPED, shipped
 
 COMMANDS = ("list", "show", "plot", "check", "report", "record")
@@ -248,6 +249,8 @@ def test_list_names_every_scheduler(jaxsched):
     for cls in SCHEDULERS:
         assert out.count(f" {cls.__name__}(") == 2
     assert "total_steps=None]" in out
+    for name in [*NAMED, *RECIPES]:
+        assert re.search(rf"\b{name}\b", out) or name == "Product"  # which is `a * b`
 
 
 @pytest.mark.parametrize("cls", SCHEDULERS)
