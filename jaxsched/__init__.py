@@ -55,6 +55,7 @@ from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
+    from . import deepspeed as deepspeed
     from . import diffusers as diffusers
     from . import timm as timm
     from . import transformers as transformers
@@ -82,6 +83,7 @@ else:
         "diffusers": "diffusers",
         "transformers": "transformers",
         "timm": "timm",
+        "deepspeed": "deepspeed",
     }
 
     def __getattr__(name):

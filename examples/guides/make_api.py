@@ -21,6 +21,7 @@ page is written by `python examples/guides/make_api.py`.
 METHODS = {
     "CosineLRScheduler": ["get_cycle_length"],
     "CyclicLR": ["momentum"],
+    "OneCycle": ["momentum"],
     "OneCycleLR": ["momentum"],
     "PolyLRScheduler": ["get_cycle_length"],
     "ParamGroups": ["rates", "momentum", "partition", "single"],
@@ -97,6 +98,7 @@ def page() -> str:
         "jaxsched.diffusers": (jaxsched.diffusers.__all__, jaxsched.diffusers),
         "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
         "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
+        "jaxsched.deepspeed": (jaxsched.deepspeed.__all__, jaxsched.deepspeed),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]

@@ -13,6 +13,7 @@ from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
+from .of_deepspeed import is_deepspeeds, of_deepspeed
 from .of_timm import of_timm, timm_name
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
@@ -39,9 +40,9 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       against its current rate. A ParamGroups for several parameter groups. A ReduceLROnPlateau's
       `init()` has the state of the live one: best metric, bad epochs, cooldown.
 
-      timm's schedulers convert too: the count is the epoch or update that timm is given, and a
-      group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
-      "beginning".
+      DeepSpeed's schedulers convert too. So do timm's: the count is the epoch or update that timm
+      is given, and a group with `lr_scale` has `schedule * lr_scale`. As they keep no count,
+      `start` must be "beginning".
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -87,9 +88,12 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     try:
         if timm_name(type(scheduler)) is not None:
             return of_timm(scheduler)
-        if isinstance(taken, Unreadable):
+        if is_deepspeeds(scheduler):
+            schedule = of_deepspeed(scheduler)
+        elif isinstance(taken, Unreadable):
             raise taken
-        schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
+        else:
+            schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None

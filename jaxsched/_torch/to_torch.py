@@ -257,6 +257,7 @@ _MODULES = {
     "transformers": "transformers.optimization",
     "diffusers": "diffusers.optimization",
     "timm": "timm.scheduler",
+    "deepspeed": "deepspeed.runtime.lr_schedules",
 }
 
 

@@ -86,15 +86,16 @@ def arguments(function, rate):
     return [("lr" if p.name == rate else p.name, p.default) for p in given]
 
 
-def assert_written_as_all(make, options):
-    """Text, configs, pickles of `make(0.1, **options)`: as of any schedule."""
-    schedule = make(LR, **options)
+def assert_written_as_all(make, options, rate="lr"):
+    """Text, configs, pickles of `make(lr=0.1, **options)`: as of any schedule."""
+    schedule = make(**{rate: LR}, **options)
     library = make.__module__.removeprefix("jaxsched.")
     scope = {library: getattr(js, library), "jaxsched": js}
 
     if not any(isinstance(value, list) for value in options.values()):  # shown as a tuple
         assert repr(schedule) == call_text(schedule)
-    assert repr(schedule).startswith(f"{library}.{make.__name__}(lr=0.1")
+    assert repr(schedule).startswith(f"{library}.{make.__name__}(")
+    assert f"{rate}=0.1" in repr(schedule)
     assert eval(repr(schedule), scope) == parse(call_text(schedule)) == schedule
     assert parse(f"jaxsched.{call_text(schedule)}") == schedule
     config = js.to_config(schedule)
@@ -102,14 +103,17 @@ def assert_written_as_all(make, options):
     assert pickle.loads(pickle.dumps(schedule)) == schedule
 
 
-def assert_like_all(make, options):
-    """What is written, `jit`, `vmap`, `grad`, a chain: as with any schedule."""
-    assert_written_as_all(make, options)
-    schedule, counts = make(LR, **options), np.arange(STEPS)
+def assert_like_all(make, options, rate="lr"):
+    """What is written, `jit`, `vmap`, `grad`, a chain: as with any schedule.
+
+    `rate` is the argument in place of `lr` of one that overwrites the optimizer's rate.
+    """
+    assert_written_as_all(make, options, rate)
+    schedule, counts = make(**{rate: LR}, **options), np.arange(STEPS)
     rates = schedule(counts)
     traced = jax.jit(lambda s: s(counts))(schedule)  # whose numbers are then float32
     np.testing.assert_allclose(traced, rates, rtol=1e-5, atol=1e-8)
-    batch = jax.vmap(lambda lr: make(lr, **options)(9))(jnp.array([LR, 1.0]))
+    batch = jax.vmap(lambda lr: make(**{rate: lr}, **options)(9))(jnp.array([LR, 1.0]))
     np.testing.assert_allclose(batch[0], rates[9], rtol=1e-6)
     slopes = jax.jit(jax.grad(lambda s: s(counts).sum(), allow_int=True))(schedule)
     finite = [np.isfinite(x).all() for x in jax.tree.leaves(slopes) if x.dtype != jax.dtypes.float0]
@@ -118,5 +122,5 @@ def assert_like_all(make, options):
     np.testing.assert_array_equal(in_chain(counts[:9]), rates[:9])
     words = {k: v for k, v in options.items() if isinstance(v, str | bool)}
     traced = {k: jnp.asarray(v) for k, v in options.items() if k not in words}
-    found = jax.jit(lambda numbers: make(LR, **numbers, **words)(counts))(traced)
+    found = jax.jit(lambda numbers: make(**{rate: LR}, **numbers, **words)(counts))(traced)
     np.testing.assert_allclose(found, rates, rtol=1e-5, atol=1e-8)
