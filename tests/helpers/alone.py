@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsched import Trace, deepspeed, to_config
+from jaxsched import Trace, deepspeed, megatron, to_config, torchtitan
 from jaxsched._torch.to_torch import build, momentum_in, torch_call
 from jaxsched._traces.cases import LONG, SPARSE
 from jaxsched._traces.trace import SHIPPED, save_traces
@@ -56,6 +56,20 @@ def of_deepspeed():
     return load("deepspeed.runtime.lr_schedules", **{"deepspeed.utils": {"logger": quiet}})
 
 
+def of_megatron():
+    quiet = {"log_single_rank": lambda *args: None}
+    return load("megatron.core.optimizer_param_scheduler", **{"megatron.core.utils": quiet})
+
+
+def of_torchtitan():
+    members = {
+        "torchtitan.config": {"Configurable": type("Configurable", (), {"Config": object})},
+        "torchtitan.tools.logging": {"logger": logging.getLogger("torchtitan")},
+        "torchtitan.components.optimizer.optimizer": {"OptimizersContainer": object},
+    }
+    return load("torchtitan.components.optimizer.lr_scheduler", **members)
+
+
 def adam(rates=(LR,)):
     torch = pytest.importorskip("torch")
     return torch.optim.Adam([{"params": [torch.zeros(1)], "lr": lr} for lr in rates], lr=LR)
@@ -67,6 +81,7 @@ def stepped(scheduler, steps):
     for _ in range(steps):
         rates.append(group["lr"])
         momenta.append(momentum_in(group))
+        scheduler.optimizer.step()
         scheduler.step()
     return np.array(rates), np.array(momenta)
 
@@ -96,6 +111,36 @@ DEEPSPEED_LONG = [
 ]
 
 
+def arguments_of(schedule, *but):
+    """The arguments of a schedule, by name."""
+    return {name: value for name, value in schedule._arguments() if name not in but}
+
+
+def live_megatron(schedule, *groups):
+    """Megatron's scheduler with the arguments of ours."""
+    optimizer = types.SimpleNamespace(param_groups=list(groups or ({},)))
+    return of_megatron().OptimizerParamScheduler(optimizer, **arguments_of(schedule))
+
+
+def megatron_values(scheduler, counts):
+    """The rates and weight decays that Megatron sets at these counts, of its first group."""
+    group, found = scheduler.optimizer.param_groups[0], []
+    for count in counts:
+        scheduler.step(count - scheduler.num_steps)
+        found.append([group["lr"], group["weight_decay"]])
+    return np.array(found).T
+
+
+def live_torchtitan(schedule):
+    """torchtitan's scheduler with the arguments of ours."""
+    config = of_torchtitan().LRSchedulersContainer.Config
+    own = arguments_of(schedule, "lr", "training_steps")
+    built = config(**own).build(
+        optimizers=[adam([schedule.lr])], training_steps=schedule.training_steps
+    )
+    return built.schedulers[0]
+
+
 def _trace(schedule, library, counts, rates, momenta=None):
     import torch
 
@@ -121,7 +166,56 @@ def deepspeeds():
             yield _trace(schedule, "deepspeed", counts, rates, momenta if cycled else None)
 
 
-RECORDED = {"deepspeed": deepspeeds}
+PEAK = {"init_lr": 1e-3, "max_lr": LR, "min_lr": 5e-3, "lr_warmup_steps": 6, "lr_decay_steps": 40}
+WEIGHTS = {"start_wd": 0.01, "end_wd": 0.1, "wd_incr_steps": 30, "wd_incr_style": "cosine"}
+WSD = {"lr_decay_style": "WSD", "wsd_decay_steps": 12}
+STYLES = [
+    *[
+        {"lr_decay_style": style}
+        for style in ("constant", "linear", "cosine", "inverse-square-root")
+    ],
+    *[
+        WSD | {"lr_wsd_decay_style": style}
+        for style in ("linear", "cosine", "exponential", "minus_sqrt")
+    ],
+]
+MEGATRON = [
+    *[megatron.OptimizerParamScheduler(**PEAK, **style, **WEIGHTS) for style in STYLES],
+    *[
+        megatron.OptimizerParamScheduler(**PEAK | {"lr_warmup_steps": 0}, **style, **WEIGHTS)
+        for style in STYLES[2:5]
+    ],
+]
+SAMPLES = {"lr_warmup_steps": 2_000, "lr_decay_steps": 95_000}
+MEGATRON_LONG = [
+    megatron.OptimizerParamScheduler(**PEAK | SAMPLES, **style, **WEIGHTS)
+    for style in (STYLES[2], STYLES[-2] | {"wsd_decay_steps": 20_000})
+]
+TORCHTITAN = [
+    torchtitan.lr_scheduler(LR, 60, 7),
+    *[torchtitan.lr_scheduler(LR, 60, 7, None, 0.4, word, 0.1) for word in ("linear", "sqrt")],
+    torchtitan.lr_scheduler(LR, 90, 7, 59, 0.4, "cosine"),
+    torchtitan.lr_scheduler(LR, 60, 0, None, 0.25, "sqrt"),
+]
+TORCHTITAN_LONG = [torchtitan.lr_scheduler(5e-4, LONG, 2_000, None, 0.2, "sqrt", 0.01)]
+
+
+def megatrons():
+    for counts, schedules in ((range(60), MEGATRON), (SPARSE, MEGATRON_LONG)):
+        for schedule in schedules:
+            rates, _ = megatron_values(live_megatron(schedule), counts)
+            yield _trace(schedule, "megatron-core", counts, rates)
+
+
+def torchtitans():
+    for counts, schedules in ((range(60), TORCHTITAN), (SPARSE, TORCHTITAN_LONG)):
+        steps = 60 if len(counts) == 60 else LONG
+        for schedule in schedules:
+            rates, _ = stepped(live_torchtitan(schedule), steps)
+            yield _trace(schedule, "torchtitan", counts, rates[counts])
+
+
+RECORDED = {"deepspeed": deepspeeds, "megatron": megatrons, "torchtitan": torchtitans}
 
 
 if __name__ == "__main__":
