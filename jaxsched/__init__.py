@@ -55,8 +55,11 @@ from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
+    from . import deepspeed as deepspeed
     from . import diffusers as diffusers
+    from . import megatron as megatron
     from . import timm as timm
+    from . import torchtitan as torchtitan
     from . import transformers as transformers
     from ._text.config import from_config, to_config
     from ._torch.from_lightning import from_lightning
@@ -82,6 +85,9 @@ else:
         "diffusers": "diffusers",
         "transformers": "transformers",
         "timm": "timm",
+        "deepspeed": "deepspeed",
+        "megatron": "megatron",
+        "torchtitan": "torchtitan",
     }
 
     def __getattr__(name):

@@ -21,8 +21,10 @@ page is written by `python examples/guides/make_api.py`.
 METHODS = {
     "CosineLRScheduler": ["get_cycle_length"],
     "CyclicLR": ["momentum"],
+    "OneCycle": ["momentum"],
     "OneCycleLR": ["momentum"],
     "PolyLRScheduler": ["get_cycle_length"],
+    "OptimizerParamScheduler": ["weight_decay"],
     "ParamGroups": ["rates", "momentum", "partition", "single"],
     "ReduceLROnPlateau": ["init", "update", "held", "step", "averaged"],
     "TanhLRScheduler": ["get_cycle_length"],
@@ -97,6 +99,9 @@ def page() -> str:
         "jaxsched.diffusers": (jaxsched.diffusers.__all__, jaxsched.diffusers),
         "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
         "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
+        "jaxsched.deepspeed": (jaxsched.deepspeed.__all__, jaxsched.deepspeed),
+        "jaxsched.megatron": (jaxsched.megatron.__all__, jaxsched.megatron),
+        "jaxsched.torchtitan": (jaxsched.torchtitan.__all__, jaxsched.torchtitan),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]

@@ -13,7 +13,7 @@ class Momentum(Schedule):
 
     @property
     def _begun(self):
-        return self.schedule.last_epoch
+        return self.schedule._begun
 
     @property
     def _is_ours(self):

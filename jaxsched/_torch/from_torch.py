@@ -13,6 +13,8 @@ from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
+from .of_deepspeed import is_deepspeeds, of_deepspeed
+from .of_megatron import is_megatrons, of_megatron
 from .of_timm import of_timm, timm_name
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
@@ -39,9 +41,10 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       against its current rate. A ParamGroups for several parameter groups. A ReduceLROnPlateau's
       `init()` has the state of the live one: best metric, bad epochs, cooldown.
 
-      timm's schedulers convert too: the count is the epoch or update that timm is given, and a
-      group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
-      "beginning".
+      DeepSpeed's schedulers convert too, and Megatron's, whose counts are its `num_steps`. So do
+      timm's: the count is the epoch or update that timm
+      is given, and a group with `lr_scale` has `schedule * lr_scale`. As they keep no count,
+      `start` must be "beginning".
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -78,6 +81,12 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
             f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
             " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
         )
+    if is_megatrons(scheduler):
+        try:
+            schedule = of_megatron(scheduler)
+        except Unreadable as reason:
+            raise ValueError(_asks_for_more(reason)) from None
+        return schedule if start == "beginning" else skip(schedule, scheduler.num_steps)
     taken = _snapshot_or_reason(scheduler)
     plateau = isinstance(taken, Snapshot) and taken.is_plateau
     if start == "now" and total_steps is not None and not plateau:
@@ -87,9 +96,12 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     try:
         if timm_name(type(scheduler)) is not None:
             return of_timm(scheduler)
-        if isinstance(taken, Unreadable):
+        if is_deepspeeds(scheduler):
+            schedule = of_deepspeed(scheduler)
+        elif isinstance(taken, Unreadable):
             raise taken
-        schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
+        else:
+            schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
@@ -143,6 +155,8 @@ def current_count(scheduler: Any) -> Any:
     0
     """
     scheduler = _checked(scheduler, "current_count")
+    if is_megatrons(scheduler):
+        return scheduler.num_steps
     taken = _snapshot_or_reason(scheduler)
     try:
         return steps_taken(scheduler) if isinstance(taken, Unreadable) else steps_done(taken)

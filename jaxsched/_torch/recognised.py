@@ -15,6 +15,7 @@ OURS = {
     "transformers.optimization": "transformers",
     "diffusers.optimization": "diffusers",
     "torchtune.training.lr_schedulers": "transformers",
+    "torchtitan.components.optimizer.lr_scheduler": "torchtitan",
 }
 # Transformers' functions of the step since 4.27, whose arguments are those of a partial, and the
 # recipes that build them. Before, and in the other libraries, they were closures.
@@ -52,6 +53,8 @@ def recognised(
     inner = function.func if isinstance(function, functools.partial) else function
     library = OURS.get(getattr(inner, "__module__", None) or "")
     found = None
+    if library == "torchtitan":
+        return _of_torchtitan(keywords)
     if library is not None and isinstance(inner, types.FunctionType):
         builder, _, within = inner.__qualname__.partition(".<locals>.")
         if within:
@@ -60,6 +63,21 @@ def recognised(
             library, builder if within else _OF_TRANSFORMERS.get(builder), keywords, base_lr
         )
     return (cls, dict(arguments)) if found is None else found
+
+
+def _of_torchtitan(keywords: Mapping[str, Any]) -> tuple[type, dict[str, Any]]:
+    """torchtitan's only schedule, whose lengths its function is given as it has cut them."""
+    from ..torchtitan import lr_scheduler
+
+    warmup, decay = keywords["warmup_steps"], keywords["decay_steps"]
+    total = warmup + keywords["stable_steps"] + decay - 1
+    return lr_scheduler, {
+        "training_steps": total,
+        "warmup_steps": warmup,
+        "decay_ratio": None if decay == total - warmup else decay / total,
+        "decay_type": keywords["lr_decay_type"],
+        "min_lr_factor": keywords["min_lr_factor"],
+    }
 
 
 def _recipe(

@@ -111,6 +111,11 @@ def _check(schedule: Any) -> None:
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
+    if isinstance(schedule, OfLibrary) and _library_of(schedule) not in _MODULES:
+        raise TypeError(
+            f"{where} one of PyTorch's schedulers, or of {', '.join(_MODULES)}, got {schedule!r}:"
+            f" {_library_of(schedule)} alone builds that."
+        )
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
         raise TypeError(f"{where} of concrete numbers, got {schedule!r}: call it outside `jit`.")
     if isinstance(schedule, ReduceLROnPlateau):
@@ -253,10 +258,15 @@ def _maker(schedule: Any) -> Callable[..., Any]:
     return getattr(module, name)
 
 
+def _library_of(schedule: OfLibrary) -> str:
+    return schedule._call_name().partition(".")[0]
+
+
 _MODULES = {
     "transformers": "transformers.optimization",
     "diffusers": "diffusers.optimization",
     "timm": "timm.scheduler",
+    "deepspeed": "deepspeed.runtime.lr_schedules",
 }
 
 

@@ -86,15 +86,16 @@ def arguments(function, rate):
     return [("lr" if p.name == rate else p.name, p.default) for p in given]
 
 
-def assert_written_as_all(make, options):
-    """Text, configs, pickles of `make(0.1, **options)`: as of any schedule."""
-    schedule = make(LR, **options)
+def assert_written_as_all(make, options, rate="lr"):
+    """Text, configs, pickles of `make(lr=0.1, **options)`: as of any schedule."""
+    schedule = make(**{rate: LR}, **options)
     library = make.__module__.removeprefix("jaxsched.")
     scope = {library: getattr(js, library), "jaxsched": js}
 
     if not any(isinstance(value, list) for value in options.values()):  # shown as a tuple
         assert repr(schedule) == call_text(schedule)
-    assert repr(schedule).startswith(f"{library}.{make.__name__}(lr=0.1")
+    assert repr(schedule).startswith(f"{library}.{make.__name__}(")
+    assert f"{rate}=0.1" in repr(schedule)
     assert eval(repr(schedule), scope) == parse(call_text(schedule)) == schedule
     assert parse(f"jaxsched.{call_text(schedule)}") == schedule
     config = js.to_config(schedule)
@@ -102,10 +103,13 @@ def assert_written_as_all(make, options):
     assert pickle.loads(pickle.dumps(schedule)) == schedule
 
 
-def assert_like_all(make, options):
-    """What is written, `jit`, `vmap`, `grad`, a chain: as with any schedule."""
-    assert_written_as_all(make, options)
-    schedule, counts = make(LR, **options), np.arange(STEPS)
+def assert_like_all(make, options, rate="lr"):
+    """What is written, `jit`, `vmap`, `grad`, a chain: as with any schedule.
+
+    `rate` is the argument in place of `lr` of one that overwrites the optimizer's rate.
+    """
+    assert_written_as_all(make, options, rate)
+    schedule, counts = make(**{rate: LR}, **options), np.arange(STEPS)
     rates = schedule(counts)
 
     def summed(schedule):
@@ -122,5 +126,7 @@ def assert_like_all(make, options):
 
     words = {k: v for k, v in options.items() if isinstance(v, str | bool)}
     numbers = {k: jnp.asarray(v) for k, v in options.items() if k not in words}
-    many = jax.jit(jax.vmap(lambda lr, numbers: make(lr, **numbers, **words)(counts), (0, None)))
+    many = jax.jit(
+        jax.vmap(lambda lr, numbers: make(**{rate: lr}, **numbers, **words)(counts), (0, None))
+    )
     np.testing.assert_allclose(many(jnp.array([LR, 1.0]), numbers)[0], rates, rtol=1e-5, atol=1e-8)

@@ -97,11 +97,25 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-@pytest.mark.parametrize("library", ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31"])
+@pytest.mark.parametrize(
+    "library",
+    [
+        "transformers 5.23.0",
+        "diffusers 0.42.1",
+        "timm 1.0.31",
+        "deepspeed 0.19.8",
+        "torchtitan 0.3.0",
+    ],
+)
 def test_the_traces_of_a_library_tell_its_version(library):
     module = getattr(js, library.split()[0])
     traces = shipped()[library.split()[0]]
-    functions = {"get_scheduler", "get_reduce_on_plateau_schedule", "create_scheduler_v2"}
+    functions = {
+        "get_scheduler",
+        "get_reduce_on_plateau_schedule",
+        "create_scheduler_v2",
+        "from_config",
+    }
 
     assert {trace.library for trace in traces} == {library}
     assert f"{library}, PyTorch 2.13.0" in repr(traces[0])
@@ -113,7 +127,15 @@ def test_the_traces_of_a_library_tell_its_version(library):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    recipes = {"lightning", "timm", "transformers", "diffusers"}
+    recipes = {
+        "lightning",
+        "timm",
+        "transformers",
+        "diffusers",
+        "deepspeed",
+        "megatron",
+        "torchtitan",
+    }
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 

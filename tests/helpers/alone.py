@@ -1,0 +1,224 @@
+"""Files of libraries that need too much to be imported whole: each is loaded alone.
+
+    PYTHONPATH=<where the libraries are> python tests/helpers/alone.py    # records their traces
+
+A library is where it would be imported from, but its packages are not run. Without it the tests
+skip.
+"""
+
+import importlib.util
+import logging
+import sys
+import types
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxsched import Trace, deepspeed, megatron, to_config, torchtitan
+from jaxsched._torch.to_torch import build, momentum_in, torch_call
+from jaxsched._traces.cases import LONG, SPARSE
+from jaxsched._traces.trace import SHIPPED, save_traces
+
+LR = 0.1
+
+
+def _stub(name, **members):
+    """A package, or a module of it, that is not run."""
+    if name not in sys.modules:
+        sys.modules[name] = types.ModuleType(name)
+    vars(sys.modules[name]).update(members)
+
+
+def load(name, **stubs):
+    """The module of that name, in a package that is not run; `stubs` are what it imports of it."""
+    pytest.importorskip("torch")
+    if name in sys.modules:
+        return sys.modules[name]
+    package, *inner = name.split(".")
+    found = importlib.util.find_spec(package)
+    if found is None:
+        pytest.skip(f"{package} is not installed")
+    root = Path(next(iter(found.submodule_search_locations)))
+    for module, members in stubs.items():
+        _stub(module, **members)
+    spec = importlib.util.spec_from_file_location(name, root.joinpath(*inner).with_suffix(".py"))
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def of_deepspeed():
+    quiet = logging.getLogger("deepspeed")
+    quiet.setLevel(logging.ERROR)
+    return load("deepspeed.runtime.lr_schedules", **{"deepspeed.utils": {"logger": quiet}})
+
+
+def of_megatron():
+    quiet = {"log_single_rank": lambda *args: None}
+    return load("megatron.core.optimizer_param_scheduler", **{"megatron.core.utils": quiet})
+
+
+def of_torchtitan():
+    members = {
+        "torchtitan.config": {"Configurable": type("Configurable", (), {"Config": object})},
+        "torchtitan.tools.logging": {"logger": logging.getLogger("torchtitan")},
+        "torchtitan.components.optimizer.optimizer": {"OptimizersContainer": object},
+    }
+    return load("torchtitan.components.optimizer.lr_scheduler", **members)
+
+
+def adam(rates=(LR,)):
+    torch = pytest.importorskip("torch")
+    return torch.optim.Adam([{"params": [torch.zeros(1)], "lr": lr} for lr in rates], lr=LR)
+
+
+def stepped(scheduler, steps):
+    """The rates that a scheduler sets, and the momenta, from count 0 on, of its first group."""
+    group, rates, momenta = scheduler.optimizer.param_groups[0], [], []
+    for _ in range(steps):
+        rates.append(group["lr"])
+        momenta.append(momentum_in(group))
+        scheduler.optimizer.step()
+        scheduler.step()
+    return np.array(rates), np.array(momenta)
+
+
+WARM = {"warmup_num_steps": 6}
+DEEPSPEED = [
+    deepspeed.WarmupLR(LR),
+    deepspeed.WarmupLR(LR, 0.01, **WARM),
+    deepspeed.WarmupLR(LR, 0.01, 0.3, **WARM, warmup_type="linear"),
+    deepspeed.WarmupLR(LR, warmup_num_steps=1),
+    deepspeed.WarmupDecayLR(40, **WARM),
+    deepspeed.WarmupDecayLR(40, 0.01, LR, **WARM, warmup_type="linear"),
+    deepspeed.WarmupDecayLR(6, 0.01, LR, **WARM),
+    deepspeed.WarmupCosineLR(LR, 40, **WARM),
+    deepspeed.WarmupCosineLR(LR, 40, 0.2, 6, 0.1, "linear"),
+    deepspeed.WarmupCosineLR(LR, 6, **WARM),
+    deepspeed.OneCycle(0.01, LR, cycle_first_step_size=9),
+    deepspeed.OneCycle(0.01, LR, 0.5, 9, 14, 3, 7, decay_step_size=4, decay_mom_rate=0.01),
+    deepspeed.OneCycle(0.0, LR, 0.5, 2.5, 4, decay_step_size=1.5, cycle_momentum=False),
+    deepspeed.OneCycle(0.01, LR, 0.1, 9, 0, decay_step_size=2, cycle_min_mom=0.7),
+    deepspeed.LRRangeTest(1e-3, 7, 0.5),
+    deepspeed.LRRangeTest(1e-3, 7, 0.5, lr_range_test_staircase=True),
+]
+DEEPSPEED_LONG = [
+    deepspeed.WarmupCosineLR(5e-4, 95_000, warmup_num_steps=2_000),
+    deepspeed.OneCycle(1e-5, 5e-4, 0.3, 20_000, 40_000, decay_step_size=1_000),
+]
+
+
+def arguments_of(schedule, *but):
+    """The arguments of a schedule, by name."""
+    return {name: value for name, value in schedule._arguments() if name not in but}
+
+
+def live_megatron(schedule, *groups):
+    """Megatron's scheduler with the arguments of ours."""
+    optimizer = types.SimpleNamespace(param_groups=list(groups or ({},)))
+    return of_megatron().OptimizerParamScheduler(optimizer, **arguments_of(schedule))
+
+
+def megatron_values(scheduler, counts):
+    """The rates and weight decays that Megatron sets at these counts, of its first group."""
+    group, found = scheduler.optimizer.param_groups[0], []
+    for count in counts:
+        scheduler.step(count - scheduler.num_steps)
+        found.append([group["lr"], group["weight_decay"]])
+    return np.array(found).T
+
+
+def live_torchtitan(schedule):
+    """torchtitan's scheduler with the arguments of ours."""
+    config = of_torchtitan().LRSchedulersContainer.Config
+    own = arguments_of(schedule, "lr", "training_steps")
+    built = config(**own).build(
+        optimizers=[adam([schedule.lr])], training_steps=schedule.training_steps
+    )
+    return built.schedulers[0]
+
+
+def _trace(schedule, library, counts, rates, momenta=None):
+    import torch
+
+    return Trace(
+        torch=torch.__version__.split("+")[0],
+        call=torch_call(schedule),
+        optimizer="Adam",
+        counts=np.asarray(counts),
+        lr=rates,
+        momentum=momenta,
+        schedule=to_config(schedule),
+        library=f"{library} {version(library)}",
+    )
+
+
+def deepspeeds():
+    of_deepspeed()
+    for counts, schedules in ((range(60), DEEPSPEED), (SPARSE, DEEPSPEED_LONG)):
+        steps = 60 if len(counts) == 60 else LONG
+        for schedule in schedules:
+            rates, momenta = (x[counts] for x in stepped(build(schedule, adam()), steps))
+            cycled = getattr(schedule, "cycle_momentum", False)
+            yield _trace(schedule, "deepspeed", counts, rates, momenta if cycled else None)
+
+
+PEAK = {"init_lr": 1e-3, "max_lr": LR, "min_lr": 5e-3, "lr_warmup_steps": 6, "lr_decay_steps": 40}
+WEIGHTS = {"start_wd": 0.01, "end_wd": 0.1, "wd_incr_steps": 30, "wd_incr_style": "cosine"}
+WSD = {"lr_decay_style": "WSD", "wsd_decay_steps": 12}
+STYLES = [
+    *[
+        {"lr_decay_style": style}
+        for style in ("constant", "linear", "cosine", "inverse-square-root")
+    ],
+    *[
+        WSD | {"lr_wsd_decay_style": style}
+        for style in ("linear", "cosine", "exponential", "minus_sqrt")
+    ],
+]
+MEGATRON = [
+    *[megatron.OptimizerParamScheduler(**PEAK, **style, **WEIGHTS) for style in STYLES],
+    *[
+        megatron.OptimizerParamScheduler(**PEAK | {"lr_warmup_steps": 0}, **style, **WEIGHTS)
+        for style in STYLES[2:5]
+    ],
+]
+SAMPLES = {"lr_warmup_steps": 2_000, "lr_decay_steps": 95_000}
+MEGATRON_LONG = [
+    megatron.OptimizerParamScheduler(**PEAK | SAMPLES, **style, **WEIGHTS)
+    for style in (STYLES[2], STYLES[-2] | {"wsd_decay_steps": 20_000})
+]
+TORCHTITAN = [
+    torchtitan.lr_scheduler(LR, 60, 7),
+    *[torchtitan.lr_scheduler(LR, 60, 7, None, 0.4, word, 0.1) for word in ("linear", "sqrt")],
+    torchtitan.lr_scheduler(LR, 90, 7, 59, 0.4, "cosine"),
+    torchtitan.lr_scheduler(LR, 60, 0, None, 0.25, "sqrt"),
+]
+TORCHTITAN_LONG = [torchtitan.lr_scheduler(5e-4, LONG, 2_000, None, 0.2, "sqrt", 0.01)]
+
+
+def megatrons():
+    for counts, schedules in ((range(60), MEGATRON), (SPARSE, MEGATRON_LONG)):
+        for schedule in schedules:
+            rates, _ = megatron_values(live_megatron(schedule), counts)
+            yield _trace(schedule, "megatron-core", counts, rates)
+
+
+def torchtitans():
+    for counts, schedules in ((range(60), TORCHTITAN), (SPARSE, TORCHTITAN_LONG)):
+        steps = 60 if len(counts) == 60 else LONG
+        for schedule in schedules:
+            rates, _ = stepped(live_torchtitan(schedule), steps)
+            yield _trace(schedule, "torchtitan", counts, rates[counts])
+
+
+RECORDED = {"deepspeed": deepspeeds, "megatron": megatrons, "torchtitan": torchtitans}
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", False)
+    for name in sys.argv[1:] or RECORDED:
+        save_traces(list(RECORDED[name]()), SHIPPED / f"{name}.jsonl")
