@@ -56,6 +56,7 @@ from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
     from . import diffusers as diffusers
+    from . import nemo as nemo
     from . import timm as timm
     from . import transformers as transformers
     from ._text.config import from_config, to_config
@@ -82,6 +83,7 @@ else:
         "diffusers": "diffusers",
         "transformers": "transformers",
         "timm": "timm",
+        "nemo": "nemo",
     }
 
     def __getattr__(name):

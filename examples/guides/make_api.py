@@ -97,6 +97,7 @@ def page() -> str:
         "jaxsched.diffusers": (jaxsched.diffusers.__all__, jaxsched.diffusers),
         "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
         "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
+        "jaxsched.nemo": (jaxsched.nemo.__all__, jaxsched.nemo),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]

@@ -14,6 +14,17 @@ class OfLibrary(Schedule):
         super().__init_subclass__(**kwargs)
 
 
+class Subclass(OfLibrary):
+    """A schedule that PyTorch runs as another library's subclass of its LRScheduler.
+
+    It reads `last_epoch`, and overwrites the rate.
+    """
+
+    @property
+    def _begun(self):
+        return self.last_epoch  # type: ignore[attr-defined]
+
+
 class Recipe(OfLibrary, CarriesRate):
     """A schedule that PyTorch runs as a LambdaLR over a function of another library."""
 

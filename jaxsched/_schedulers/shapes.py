@@ -8,6 +8,12 @@ def progress(t, start, end):
     return xp.divide(t - start, xp.maximum(end - start, 1))
 
 
+def share(t, start, end):
+    """How far t is on the way from `start` to `end`: 0 up to the start, 1 from the end on."""
+    way = end - start
+    return xp.clip(xp.divide(t - start, xp.where(way == 0, 1, way)), 0.0, 1.0)
+
+
 def rise(shape: str, x):
     """From 0 to 1 as x does: "linear", "cosine", "sqrt", "1-sqrt" or "square"."""
     if shape == "cosine":

@@ -11,11 +11,13 @@ from .._combine.counts import skip
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
+from .._schedulers.recipe import Subclass
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
 from .of_timm import of_timm, timm_name
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
+from .subclasses import verify
 
 
 def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beginning") -> Any:
@@ -41,7 +43,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
 
       timm's schedulers convert too: the count is the epoch or update that timm is given, and a
       group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
-      "beginning".
+      "beginning". NeMo's convert as PyTorch's own do, in the middle of a run too.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -90,6 +92,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
         if isinstance(taken, Unreadable):
             raise taken
         schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
+        if issubclass(taken.cls, Subclass):
+            verify(scheduler, schedule)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None

@@ -10,7 +10,9 @@ import pytest
 pytest.importorskip("torch")
 
 import inspect
+import itertools
 
+import libraries
 import oracle
 import strategies
 import torch
@@ -153,6 +155,8 @@ def test_signatures_are_torchs(cls):
 def test_recording_again_gives_the_same_bytes(tmp_path, monkeypatch):
     for library in ("transformers", "timm.scheduler"):
         pytest.importorskip(library)
+    for module in itertools.chain(*libraries.ALONE.values()):
+        libraries.alone(*module)
     monkeypatch.setattr("jaxsched._traces.cases.SHIPPED", tmp_path)
     main()
 

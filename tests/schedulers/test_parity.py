@@ -97,7 +97,9 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-@pytest.mark.parametrize("library", ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31"])
+@pytest.mark.parametrize(
+    "library", ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31", "nemo 3.0.0"]
+)
 def test_the_traces_of_a_library_tell_its_version(library):
     module = getattr(js, library.split()[0])
     traces = shipped()[library.split()[0]]
@@ -113,7 +115,7 @@ def test_the_traces_of_a_library_tell_its_version(library):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    recipes = {"lightning", "timm", "transformers", "diffusers"}
+    recipes = {"lightning", "timm", "transformers", "diffusers", "nemo"}
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 

@@ -1,0 +1,77 @@
+"""Modules of libraries, loaded alone: without what else these import, which need not be there.
+
+python tests/helpers/libraries.py nemo    # records the traces of these libraries again
+"""
+
+import importlib.metadata
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+
+class _Anything(types.ModuleType):
+    """A module that has whatever is imported from it; none of it is called with effect."""
+
+    __path__ = ()
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+def alone(module, *stubs):
+    """The library's `module`, with `stubs` in place of modules that it imports; else skips.
+
+    It stays in `sys.modules`, so that what imports it by its name finds it.
+    """
+    pytest.importorskip("torch")
+    if module in sys.modules:
+        return sys.modules[module]
+    file = _file(module)
+    if file is None:
+        pytest.skip(f"{module} is not installed")
+    spec = importlib.util.spec_from_file_location(module, file)
+    loaded = importlib.util.module_from_spec(spec)
+    before = {name: sys.modules.get(name) for name in stubs}
+    sys.modules.update({name: _Anything(name) for name in stubs})
+    try:
+        spec.loader.exec_module(loaded)
+    finally:
+        for name, kept in before.items():
+            sys.modules.pop(name)
+            if kept is not None:
+                sys.modules[name] = kept
+    sys.modules[module] = loaded
+    return loaded
+
+
+def _file(module):
+    top, *inner = module.split(".")
+    found = importlib.util.find_spec(top)
+    for root in found.submodule_search_locations or () if found else ():
+        path = Path(root, *inner)
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.exists():
+                return file
+    return None
+
+
+NEMO = (
+    "nemo.core.optim.lr_scheduler", "omegaconf", "nemo", "nemo.core", "nemo.core.optim",
+    "nemo.core.classes", "nemo.core.classes.common", "nemo.core.config",
+    "nemo.core.config.schedulers", "nemo.utils", "nemo.utils.model_utils",
+)  # fmt: skip
+ALONE = {"nemo": [NEMO]}
+
+
+if __name__ == "__main__":
+    from jaxsched._traces.cases import main
+
+    for library in sys.argv[1:]:
+        for module in ALONE[library]:
+            alone(*module)
+    main(*sys.argv[1:])
