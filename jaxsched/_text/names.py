@@ -18,7 +18,8 @@ _MAKERS: tuple[Callable[..., Any], ...] = (
     join, from_function, from_rates,
 )  # fmt: skip
 NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKERS}
-RECIPES = ("transformers", "diffusers", "timm", "nemo")  # modules of jaxsched, loaded on first use
+# Modules of jaxsched, loaded on first use.
+RECIPES = ("transformers", "diffusers", "timm", "nemo", "fairseq2")
 
 
 def load_recipes_of(name: Any) -> Any:

@@ -5,6 +5,7 @@ Their classes are told by their names, so that no library need be there.
 
 import copy
 import importlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy as np
 from .._core import numerics as xp
 from .._schedulers.recipe import Subclass
 from .errors import STEP_FROM_START, Unreadable
-from .finds import Attribute, Find, Group, State
+from .finds import Attribute, Entry, Find, Group, State
 from .numeric import to_python
 
 # The libraries' modules, by the module of ours that says the same.
-HOMES = {"nemo": "nemo.core.optim.lr_scheduler"}
+HOMES = {
+    "nemo": "nemo.core.optim.lr_scheduler",
+    "fairseq2": "fairseq2.optim.lr_schedulers",
+}
 DISTRIBUTIONS = {"nemo": "nemo_toolkit"}  # where pip calls them otherwise
 _KEPT_BY_ALL = ("lr", "initial_lr", "last_epoch")
 
@@ -68,10 +72,13 @@ def verify(scheduler: Any, schedule: Any) -> None:
 
 
 def _some_counts(schedule: Any) -> np.ndarray:
-    """Counts in all stretches of the curve, as far as its numbers of steps tell them."""
+    """Counts in all stretches of the curve, as far as its numbers of steps tell them.
+
+    At the restarts of cycles a library may round to the cycle before.
+    """
     numbers = [getattr(schedule, field.name) for field in schedule._field_table]
     ends = {int(n) for n in numbers if isinstance(n, int | float) and 1 < n < 10**9}
-    along = [0, 1, *(end * share for end in ends for share in (0.25, 0.7, 1.0)), sum(ends) + 2]
+    along = [0, 1, *(end * share for end in ends for share in (0.25, 0.7, 0.95)), sum(ends) + 2]
     return np.unique(np.array(along).astype(np.int64))
 
 
@@ -111,11 +118,29 @@ def _constant(state: State, group: Group, index: int) -> Any:
     return constant or None
 
 
+def _stage_ratio(state: State, group: Group, index: int) -> Any:
+    """fairseq2 keeps the steps of each stage: the shortest ratios that come to them."""
+    number, steps = to_python(state["num_steps"]), state["num_stage_steps"]
+    exact = [(n + (number - sum(steps)) / 3) / number for n in steps] if number else [1.0, 0, 0]
+    slightly_more = tuple(ratio * (1.0 + 1e-12) for ratio in exact)
+    rounded = (tuple(round(ratio, digits) for ratio in exact) for digits in range(1, 15))
+    for ratios in (*rounded, tuple(exact), slightly_more):
+        whole = math.isclose(sum(ratios), 1.0)
+        if whole and [int(ratio * number) for ratio in ratios] == list(steps):
+            return ratios
+    raise Unreadable(f"must have stages that ratios of {number} steps come to, got {steps}")
+
+
 _OF_LIBRARY: dict[str, Mapping[str, Find]] = {
     "nemo": {
         "warmup_ratio": _not_kept, "hold_ratio": _not_kept, "constant_ratio": _not_kept,
         "warmup_steps": lambda state, group, index: to_python(state["warmup_steps"]) or None,
         "hold_steps": _after_warmup, "d_model": _width,
+    },
+    "fairseq2": {
+        "start_lr": Entry("start_lrs"), "final_lr": Entry("final_lrs"),
+        "start_lr_scale": Entry("start_lr_scales"), "final_lr_scale": Entry("final_lr_scales"),
+        "stage_ratio": _stage_ratio,
     },
 }  # fmt: skip
 _OF_CLASS: dict[str, Mapping[str, Find]] = {"nemo.CosineAnnealing": {"constant_steps": _constant}}

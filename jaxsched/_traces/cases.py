@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import diffusers, nemo, timm
+from .. import diffusers, fairseq2, nemo, timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -45,7 +45,7 @@ from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
 LIBRARIES = (
-    None, "diffusers 0.42.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
+    None, "diffusers 0.42.1", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
 )  # fmt: skip
 
 
@@ -89,6 +89,7 @@ def cases() -> list[Case]:
             *_trainers(),
             *_timm(),
             *_nemo(),
+            *_fairseq2(),
         ]
 
 
@@ -637,6 +638,38 @@ def _nemo() -> list[Case]:
         *[long(cls(1e-3, **far)) for cls in others],
         *[long(cls(1e-3, **far, hold_steps=20_000)) for cls in held[1:]],
         long(noam(2.0, d_model=512, warmup_steps=10_000)),
+    ]
+
+
+def _fairseq2() -> list[Case]:
+    """Each scheduler of fairseq2: its edges, and long runs."""
+    cosine, polynomial = fairseq2.CosineAnnealingLR, fairseq2.PolynomialDecayLR
+    myle, noam, tri_stage = fairseq2.MyleLR, fairseq2.NoamLR, fairseq2.TriStageLR
+    ends: dict[str, Any] = {"start_lr": 1e-4, "final_lr": 1e-3}
+    short = [
+        cosine(0.1, 40, 6),
+        cosine(0.1, 40, 0, final_lr=0.01),
+        cosine(0.1, 9, 6, **ends, lr_mul=0.5),
+        cosine(0.1, 7, 0, cycle_mul=1.5, lr_mul=0.8),
+        cosine(0.1, 6, 6, **ends, cycle_mul=2.0, lr_mul=0.5),
+        myle(0.1, 6),
+        myle(0.1, 6, start_lr=0.01),
+        myle(0.05, 6, last_epoch=9, initial_lr=0.1),
+        *[noam(0.1, warm) for warm in (0, 6)],
+        polynomial(0.1, 40, 6),
+        *[polynomial(0.1, 40, 6, **ends, power=p) for p in (0.5, 2.0)],
+        polynomial(0.1, 40, 0),
+        tri_stage(0.1, 40, (0.1, 0.4, 0.5)),
+        tri_stage(0.1, 39, (0.1, 0.4, 0.5), start_lr_scale=0.0, final_lr_scale=0.05),
+        tri_stage(0.1, 40, (0.0, 0.0, 1.0), final_lr_scale=2.0),
+        ParamGroups([cosine(lr, 9, 6, start_lr=lr / 10) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(cosine(5e-4, 5_000, 2_000, cycle_mul=2.0, lr_mul=0.5)),
+        long(myle(5e-4, 4_000)),
+        long(polynomial(5e-4, 95_000, 2_000, power=0.9)),
+        long(tri_stage(5e-4, 95_000, (0.1, 0.4, 0.5))),
     ]
 
 

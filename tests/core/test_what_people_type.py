@@ -285,7 +285,14 @@ def test_the_package_shows_its_api_and_nothing_else():
     public = {name for name in dir(js) if not name.startswith("_")}
 
     assert set(js.__all__) <= public
-    assert public - set(js.__all__) <= {"testing", "transformers", "diffusers", "timm", "nemo"}
+    assert public - set(js.__all__) <= {
+        "testing",
+        "transformers",
+        "diffusers",
+        "timm",
+        "nemo",
+        "fairseq2",
+    }
 
 
 # --- what `help` shows ---

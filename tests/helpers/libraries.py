@@ -60,18 +60,25 @@ def _file(module):
     return None
 
 
+def library(name):
+    """The module of a library with its schedulers."""
+    return [alone(*module) for module in ALONE[name]][-1]
+
+
 NEMO = (
     "nemo.core.optim.lr_scheduler", "omegaconf", "nemo", "nemo.core", "nemo.core.optim",
     "nemo.core.classes", "nemo.core.classes.common", "nemo.core.config",
     "nemo.core.config.schedulers", "nemo.utils", "nemo.utils.model_utils",
 )  # fmt: skip
-ALONE = {"nemo": [NEMO]}
+_OF_FAIRSEQ2 = ["lr_scheduler", "cosine_annealing", "myle", "noam", "polynomial_decay", "tri_stage"]
+FAIRSEQ2 = [(f"fairseq2.optim.lr_schedulers.{name}",) for name in _OF_FAIRSEQ2]
+FAIRSEQ2 += [("fairseq2.optim.lr_schedulers",)]
+ALONE = {"nemo": [NEMO], "fairseq2": FAIRSEQ2}  # in the order in which they import each other
 
 
 if __name__ == "__main__":
     from jaxsched._traces.cases import main
 
-    for library in sys.argv[1:]:
-        for module in ALONE[library]:
-            alone(*module)
+    for recorded in sys.argv[1:]:
+        library(recorded)
     main(*sys.argv[1:])

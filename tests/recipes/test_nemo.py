@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from libraries import NEMO, alone
+from libraries import NEMO, library
 from recipes import LR, STEPS, assert_exact, assert_like_all, rates_of
 from subclasses import (
     assert_arguments,
@@ -43,7 +43,7 @@ ALL = EXAMPLES | {"T5InverseSquareRootAnnealing": T5}
 
 
 def theirs(name):
-    return getattr(alone(*NEMO), name)
+    return getattr(library("nemo"), name)
 
 
 floors = st.sampled_from([0.0, 1e-5, 0.03, 0.1])
@@ -107,7 +107,7 @@ def test_the_arguments_are_those_of_the_library(name):
 
 def test_all_of_the_library_are_there():
     own = {
-        name for name, cls in alone(*NEMO).AVAILABLE_SCHEDULERS.items()
+        name for name, cls in library("nemo").AVAILABLE_SCHEDULERS.items()
         if cls.__module__ == NEMO[0]
     }  # fmt: skip
     assert own == set(nemo.__all__) == set(ALL)

@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("torch")
 
 import inspect
-import itertools
 
 import libraries
 import oracle
@@ -155,8 +154,8 @@ def test_signatures_are_torchs(cls):
 def test_recording_again_gives_the_same_bytes(tmp_path, monkeypatch):
     for library in ("transformers", "timm.scheduler"):
         pytest.importorskip(library)
-    for module in itertools.chain(*libraries.ALONE.values()):
-        libraries.alone(*module)
+    for library in libraries.ALONE:
+        libraries.library(library)
     monkeypatch.setattr("jaxsched._traces.cases.SHIPPED", tmp_path)
     main()
 

@@ -98,7 +98,8 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
 
 
 @pytest.mark.parametrize(
-    "library", ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31", "nemo 3.0.0"]
+    "library",
+    ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31", "nemo 3.0.0", "fairseq2 0.8.1"],
 )
 def test_the_traces_of_a_library_tell_its_version(library):
     module = getattr(js, library.split()[0])
@@ -115,7 +116,7 @@ def test_the_traces_of_a_library_tell_its_version(library):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    recipes = {"lightning", "timm", "transformers", "diffusers", "nemo"}
+    recipes = {"lightning", "timm", "transformers", "diffusers", "nemo", "fairseq2"}
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 
