@@ -127,9 +127,9 @@ class _HoldPolicy(_Policy):
     def _validate(self):
         super()._validate()
         self._check_steps("hold")
-        end = self._hold_end
-        if self._divides and is_concrete(end) and is_concrete(self.max_steps):
-            given = "hold_ratio" if self.hold_steps is None else "hold_steps"
+        warm_up, hold = ("warmup_steps", "warmup_ratio"), ("hold_steps", "hold_ratio")
+        if self._divides and self._knows(*warm_up, *hold, "max_steps"):
+            given, end = "hold_ratio" if self.hold_steps is None else "hold_steps", self._hold_end
             if end == self.max_steps:
                 self._reject(
                     given,
@@ -379,11 +379,11 @@ class CosineAnnealing(_Policy):
         super()._validate()
         self._check_steps("constant")
         self._require_rate_above_minimum()
-        constant, warm = self._constant, self._warmup
-        if not (is_concrete(constant) and constant > 0):
+        if not self._knows("constant_steps", "constant_ratio", "max_steps") or not self._constant:
             return
         given = "constant_ratio" if self.constant_steps is None else "constant_steps"
-        if is_concrete(warm) and is_concrete(self.max_steps) and constant + warm >= self.max_steps:
+        known = self._knows("warmup_steps", "warmup_ratio")
+        if known and self._constant + self._warmup >= self.max_steps:
             self._reject(given, "fewer than `max_steps` without the warm-up")
         if is_concrete(self.min_lr) and is_concrete(self._base) and not self._base > self.min_lr:
             self._reject("min_lr", f"below `lr`, {self._base}, with constant steps")
@@ -709,8 +709,7 @@ class NoamHoldAnnealing(_HoldPolicy):
 
     def _validate(self):
         super()._validate()
-        size = self._warmup
-        if is_concrete(size) and size == 0:
+        if self._knows("warmup_steps", "warmup_ratio", "max_steps") and self._warmup == 0:
             given = "warmup_steps" if self.warmup_ratio is None else "warmup_ratio"
             self._reject(given, "a warm-up of at least one step, which NeMo asks for")
 

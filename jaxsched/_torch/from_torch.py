@@ -14,6 +14,7 @@ from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.recipe import Subclass
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
+from .of_fairseq import is_fairseqs, of_fairseq
 from .of_timm import of_timm, timm_name
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
@@ -44,7 +45,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       timm's schedulers convert too: the count is the epoch or update that timm is given, and a
       group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
       "beginning". NeMo's and fairseq2's convert as PyTorch's own, in the
-      middle of a run too.
+      middle of a run too. fairseq's count is the number of updates, and "beginning" its `start`.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -90,6 +91,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     try:
         if timm_name(type(scheduler)) is not None:
             return of_timm(scheduler)
+        if is_fairseqs(scheduler):
+            return of_fairseq(scheduler)
         if isinstance(taken, Unreadable):
             raise taken
         schedule = read(taken, scheduler.optimizer.param_groups, total_steps)

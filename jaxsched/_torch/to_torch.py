@@ -112,6 +112,13 @@ def _check(schedule: Any) -> None:
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
+    if isinstance(schedule, OfLibrary):
+        library = schedule._call_name().partition(".")[0]
+        if library not in _MODULES:
+            raise TypeError(
+                f"{where} of a library that builds them on an optimizer, got {schedule!r}:"
+                f" {library} needs its config. `jaxsched.tabulate(schedule, n)` has the rates."
+            )
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(schedule)):
         raise TypeError(f"{where} of concrete numbers, got {schedule!r}: call it outside `jit`.")
     if isinstance(schedule, ReduceLROnPlateau):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import diffusers, fairseq2, nemo, timm
+from .. import diffusers, fairseq, fairseq2, nemo, timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -45,7 +45,7 @@ from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
 LIBRARIES = (
-    None, "diffusers 0.42.1", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
+    None, "diffusers 0.42.1", "fairseq 0.12.2", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
 )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ def cases() -> list[Case]:
             *_timm(),
             *_nemo(),
             *_fairseq2(),
+            *_fairseq(),
         ]
 
 
@@ -673,9 +674,37 @@ def _fairseq2() -> list[Case]:
     ]
 
 
+def _fairseq() -> list[Case]:
+    """Each schedule of fairseq: its edges, and long runs."""
+    inverse, polynomial = fairseq.inverse_sqrt, fairseq.polynomial_decay
+    tri_stage, cosine = fairseq.tri_stage, fairseq.cosine
+    short = [
+        inverse(0.1, 6),
+        inverse(0.1, 6, 0.01),
+        polynomial(0.1, total_num_update=40),
+        *[polynomial(0.1, 6, None, 1e-3, p, 40) for p in (1.0, 0.5, 2.0)],
+        polynomial(0.1, 50, total_num_update=40),
+        tri_stage(0.1, 6, 9, 20),
+        tri_stage(0.1, decay_steps=30, final_lr_scale=0.05),
+        tri_stage(0.1, phase_ratio=(0.1, 0.4, 0.5), init_lr_scale=0.1, max_update=39),
+        cosine(0.1, 6, max_update=40),
+        cosine(0.1, 6, 1e-4, 1e-3, lr_period_updates=9, lr_shrink=0.5),
+        cosine(0.1, 0, -1, 1e-3, 2.0, 7, 0.8),
+        cosine(0.1, 6, -1, 0.01, 1.5, 7, 0.5),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(inverse(5e-4)),
+        long(polynomial(5e-4, 2_000, power=0.9, total_num_update=95_000)),
+        long(tri_stage(5e-4, phase_ratio=(0.1, 0.4, 0.5), max_update=95_000)),
+        long(cosine(5e-4, 2_000, 1e-7, 1e-6, 2.0, 5_000, 0.5)),
+    ]
+
+
 def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     from .._torch.to_torch import build, the_torch
+    from .of_fairseq import build_fairseqs
     from .record import step_through
     from .trainer import Trained
 
@@ -686,7 +715,9 @@ def make(case: Case) -> Trace:
     optimizer = getattr(torch.optim, case.optimizer)(params, lr=0.1, **momentum)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if case.trainer is None:
+        if _file(case.schedule) == "fairseq":
+            scheduler = build_fairseqs(case.schedule, optimizer)
+        elif case.trainer is None:
             scheduler = build(case.schedule, optimizer)
         else:
             scheduler = Trained(case.schedule, optimizer, *case.trainer, case.num_steps)

@@ -292,6 +292,7 @@ def test_the_package_shows_its_api_and_nothing_else():
         "timm",
         "nemo",
         "fairseq2",
+        "fairseq",
     }
 
 

@@ -12,6 +12,16 @@ from pathlib import Path
 import pytest
 
 
+class _Stub:
+    """Takes whatever it is called with; as a decorator, it changes nothing."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __call__(self, decorated):
+        return decorated
+
+
 class _Anything(types.ModuleType):
     """A module that has whatever is imported from it; none of it is called with effect."""
 
@@ -20,11 +30,13 @@ class _Anything(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (), {})
+        return type(name, (_Stub,), {})
 
 
-def alone(module, *stubs):
+def alone(module, *stubs, **members):
     """The library's `module`, with `stubs` in place of modules that it imports; else skips.
+
+    Each stub has the `members`, and whatever else is imported from it.
 
     It stays in `sys.modules`, so that what imports it by its name finds it.
     """
@@ -38,6 +50,8 @@ def alone(module, *stubs):
     loaded = importlib.util.module_from_spec(spec)
     before = {name: sys.modules.get(name) for name in stubs}
     sys.modules.update({name: _Anything(name) for name in stubs})
+    for name in stubs:
+        vars(sys.modules[name]).update(members)
     try:
         spec.loader.exec_module(loaded)
     finally:
@@ -62,7 +76,11 @@ def _file(module):
 
 def library(name):
     """The module of a library with its schedulers."""
-    return [alone(*module) for module in ALONE[name]][-1]
+    loaded = [alone(*module) for module in ALONE[name]]
+    if name == "fairseq":
+        base = loaded[0].FairseqLRScheduler
+        loaded += [alone(*file, FairseqLRScheduler=base) for file in _OF_FAIRSEQ]
+    return loaded[-1]
 
 
 NEMO = (
@@ -73,7 +91,21 @@ NEMO = (
 _OF_FAIRSEQ2 = ["lr_scheduler", "cosine_annealing", "myle", "noam", "polynomial_decay", "tri_stage"]
 FAIRSEQ2 = [(f"fairseq2.optim.lr_schedulers.{name}",) for name in _OF_FAIRSEQ2]
 FAIRSEQ2 += [("fairseq2.optim.lr_schedulers",)]
-ALONE = {"nemo": [NEMO], "fairseq2": FAIRSEQ2}  # in the order in which they import each other
+_HOME = "fairseq.optim.lr_scheduler"
+_STUBS = ("omegaconf", "fairseq", "fairseq.dataclass", "fairseq.dataclass.utils", "fairseq.optim")
+FAIRSEQ = [(f"{_HOME}.fairseq_lr_scheduler", *_STUBS)]
+_OF_FAIRSEQ = [
+    (f"{_HOME}.{name}", *_STUBS, _HOME)
+    for name in (
+        "inverse_square_root_schedule", "polynomial_decay_schedule", "tri_stage_lr_scheduler",
+        "cosine_lr_scheduler",
+    )
+]  # fmt: skip
+ALONE = {
+    "nemo": [NEMO],
+    "fairseq2": FAIRSEQ2,
+    "fairseq": FAIRSEQ,
+}  # in the order in which they import each other
 
 
 if __name__ == "__main__":

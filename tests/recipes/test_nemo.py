@@ -132,6 +132,25 @@ def test_the_one_without_a_rate_is_a_schedule_like_all():
     np.testing.assert_allclose(swept, [20**-0.5, 0.2], rtol=1e-6)
 
 
+def test_ratios_may_be_traced():
+    """As float32, these ratios of 39 steps are cut to the same integers."""
+    names = ("warmup_ratio", "hold_ratio")
+
+    @jax.jit
+    def rates(ratios):
+        given = dict(zip(names, ratios, strict=True))
+        held = nemo.NoamHoldAnnealing(LR, max_steps=39, **given)
+        cosine = nemo.CosineAnnealing(
+            LR, max_steps=39, warmup_ratio=ratios[0], constant_ratio=ratios[1]
+        )
+        return held(np.arange(STEPS)), cosine(np.arange(STEPS))
+
+    held = nemo.NoamHoldAnnealing(LR, max_steps=39, warmup_ratio=0.2, hold_ratio=0.3)
+    cosine = nemo.CosineAnnealing(LR, max_steps=39, warmup_ratio=0.2, constant_ratio=0.3)
+    for found, schedule in zip(rates(jnp.array([0.2, 0.3])), (held, cosine), strict=True):
+        np.testing.assert_allclose(found, schedule(np.arange(STEPS)), rtol=1e-5, atol=1e-9)
+
+
 # --- edges by name ---
 
 

@@ -99,7 +99,14 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
 
 @pytest.mark.parametrize(
     "library",
-    ["transformers 5.23.0", "diffusers 0.42.1", "timm 1.0.31", "nemo 3.0.0", "fairseq2 0.8.1"],
+    [
+        "transformers 5.23.0",
+        "diffusers 0.42.1",
+        "timm 1.0.31",
+        "nemo 3.0.0",
+        "fairseq2 0.8.1",
+        "fairseq 0.12.2",
+    ],
 )
 def test_the_traces_of_a_library_tell_its_version(library):
     module = getattr(js, library.split()[0])
@@ -116,7 +123,7 @@ def test_the_traces_of_a_library_tell_its_version(library):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    recipes = {"lightning", "timm", "transformers", "diffusers", "nemo", "fairseq2"}
+    recipes = {"lightning", "timm", "transformers", "diffusers", "nemo", "fairseq2", "fairseq"}
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 
