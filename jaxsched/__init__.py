@@ -57,7 +57,10 @@ from ._schedulers.swalr import SWALR
 if _typing.TYPE_CHECKING:
     from . import deepspeed as deepspeed
     from . import diffusers as diffusers
+    from . import fairseq as fairseq
+    from . import fairseq2 as fairseq2
     from . import megatron as megatron
+    from . import nemo as nemo
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers
@@ -88,6 +91,9 @@ else:
         "deepspeed": "deepspeed",
         "megatron": "megatron",
         "torchtitan": "torchtitan",
+        "nemo": "nemo",
+        "fairseq": "fairseq",
+        "fairseq2": "fairseq2",
     }
 
     def __getattr__(name):

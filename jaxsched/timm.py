@@ -32,7 +32,7 @@ from ._core.fields import Length, Lengths, Rate, static
 from ._core.number import Float, Int, Number, concrete, is_concrete
 from ._core.past_end import End
 from ._schedulers.recipe import OfLibrary
-from ._schedulers.shapes import rise, wave
+from ._schedulers.shapes import cycle, rise, wave
 
 __all__ = [
     "CosineLRScheduler",
@@ -90,10 +90,6 @@ class _Scheduler(OfLibrary):
         raise NotImplementedError
 
 
-_ROUNDING = 2.0**-45  # of the start of a cycle, what it may be off by
-_LESS = 1e-9  # of a number of cycles, more than it may be off by
-
-
 class _Cycles(_Scheduler):
     """What the curves with cycles share."""
 
@@ -105,7 +101,7 @@ class _Cycles(_Scheduler):
         self._require("cycle_limit", lambda n: n >= 0, "a number from 0 up")
 
     def _after(self, t):
-        index, since, length, exists = self._cycle(t)
+        index, since, length, exists = cycle(t, self.t_initial, self.cycle_mul)
         peak = self.lr * xp.power(self.cycle_decay, index)
         rate = self.lr_min + (peak - self.lr_min) * self._height(xp.divide(since, length))
         return xp.where(exists & (index < self.cycle_limit), rate, self.lr_min)
@@ -113,31 +109,6 @@ class _Cycles(_Scheduler):
     def _height(self, x):
         """The curve from 1 to 0, at the share x of a cycle."""
         raise NotImplementedError
-
-    def _cycle(self, t):
-        """Index of the cycle at t, the counts since its start, its length; whether there is one."""
-        first, growth = xp.floating(self.t_initial), xp.floating(self.cycle_mul)
-        steady = growth == 1.0
-        more = xp.where(steady, 1.0, growth - 1.0)
-        grown = xp.divide(t * (growth - 1.0), first)  # the length at t over the first, less 1
-        exists = grown > -1.0
-        grown = xp.where(exists, grown, 0.0)
-
-        def start(n, power):
-            # Of cycles of equal length, the second summand is 0 and has the derivative.
-            even = n + (growth - 1.0) * n * (n - 1.0) / 2.0
-            return first * xp.where(steady, even, xp.divide(power - 1.0, more))
-
-        # A bit less, so that where the logarithm is rounded up the cycle before is found too.
-        whole = xp.divide(xp.log1p(grown), xp.where(steady, 1.0, xp.log(growth))) - _LESS
-        index = xp.where(steady, xp.floor_divide(t, first), xp.maximum(xp.floor(whole), 0.0))
-        power = xp.power(growth, index)
-        end = start(index + 1.0, power * growth)
-        slack = first * _ROUNDING * xp.divide(1.0 + grown, abs(more))
-        over = ~steady & (t >= end - slack)
-        since = t - xp.where(over, end, start(index, power))
-        length = first * xp.where(over, power * growth, power)
-        return index + over, xp.where(since < 0.0, 0.0, since), length, exists
 
     def _last_step(self):
         if not is_concrete(self.cycle_mul) or self.cycle_mul >= 1:

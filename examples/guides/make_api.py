@@ -102,6 +102,9 @@ def page() -> str:
         "jaxsched.deepspeed": (jaxsched.deepspeed.__all__, jaxsched.deepspeed),
         "jaxsched.megatron": (jaxsched.megatron.__all__, jaxsched.megatron),
         "jaxsched.torchtitan": (jaxsched.torchtitan.__all__, jaxsched.torchtitan),
+        "jaxsched.nemo": (jaxsched.nemo.__all__, jaxsched.nemo),
+        "jaxsched.fairseq": (jaxsched.fairseq.__all__, jaxsched.fairseq),
+        "jaxsched.fairseq2": (jaxsched.fairseq2.__all__, jaxsched.fairseq2),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]

@@ -1,5 +1,6 @@
 """What the schedules of other libraries share: their names and, of most, a factor times `lr`."""
 
+from .._core.number import is_concrete
 from .._core.schedule import CarriesRate, Schedule
 
 
@@ -12,6 +13,23 @@ class OfLibrary(Schedule):
     def __init_subclass__(cls, **kwargs):
         cls._called = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
         super().__init_subclass__(**kwargs)
+
+    def _knows(self, *names: str) -> bool:
+        """Whether all that is given of these fields can be looked at."""
+        values = [getattr(self, name) for name in names]
+        listed = [x for value in values for x in (value if isinstance(value, tuple) else [value])]
+        return all(x is None or is_concrete(x) for x in listed)
+
+
+class Subclass(OfLibrary):
+    """A schedule that PyTorch runs as another library's subclass of its LRScheduler.
+
+    It reads `last_epoch`, and overwrites the rate.
+    """
+
+    @property
+    def _begun(self):
+        return self.last_epoch  # type: ignore[attr-defined]
 
 
 class Recipe(OfLibrary, CarriesRate):

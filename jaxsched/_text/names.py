@@ -19,7 +19,10 @@ _MAKERS: tuple[Callable[..., Any], ...] = (
 )  # fmt: skip
 NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKERS}
 # Modules of jaxsched, loaded on first use.
-RECIPES = ("transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan")
+RECIPES = (
+    "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
+    "fairseq",
+)  # fmt: skip
 
 
 def load_recipes_of(name: Any) -> Any:

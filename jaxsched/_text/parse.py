@@ -193,9 +193,10 @@ class _Reader:
         match node:
             case ast.Name(id=found) if found in NAMED:
                 return found
-            case ast.Attribute(value=module, attr=found) if found in NAMED:
-                if self.source.cut(module) in _MODULES:
-                    return found
+            case ast.Attribute(value=module, attr=found) if (
+                found in NAMED and self.source.cut(module) in _MODULES
+            ):
+                return found
             case ast.Attribute() if maker(name) is not None:
                 return name.removeprefix("jaxsched.").removeprefix("js.")
         near = {known.lower(): known for known in NAMED}

@@ -11,13 +11,16 @@ from .._combine.counts import skip
 from .._combine.param_groups import ParamGroups
 from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
+from .._schedulers.recipe import Subclass
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
 from .of_deepspeed import is_deepspeeds, of_deepspeed
+from .of_fairseq import is_fairseqs, of_fairseq
 from .of_megatron import is_megatrons, of_megatron
 from .of_timm import of_timm, timm_name
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
+from .subclasses import verify
 
 
 def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beginning") -> Any:
@@ -41,10 +44,11 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       against its current rate. A ParamGroups for several parameter groups. A ReduceLROnPlateau's
       `init()` has the state of the live one: best metric, bad epochs, cooldown.
 
-      DeepSpeed's schedulers convert too, and Megatron's, whose counts are its `num_steps`. So do
-      timm's: the count is the epoch or update that timm
-      is given, and a group with `lr_scale` has `schedule * lr_scale`. As they keep no count,
-      `start` must be "beginning".
+      timm's schedulers convert too: the count is the epoch or update that timm is given, and a
+      group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
+      "beginning". DeepSpeed's, NeMo's and fairseq2's convert as PyTorch's own, in the middle of a
+      run too. Megatron's count is its `num_steps`; fairseq's is the number of updates, and
+      "beginning" its `start`.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -94,14 +98,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
     try:
-        if timm_name(type(scheduler)) is not None:
-            return of_timm(scheduler)
-        if is_deepspeeds(scheduler):
-            schedule = of_deepspeed(scheduler)
-        elif isinstance(taken, Unreadable):
-            raise taken
-        else:
-            schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
+        schedule = _converted(scheduler, taken, total_steps)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
@@ -118,6 +115,22 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
             f" {count:.6g}: a copy is stepped on from a fractional epoch."
         )
     return skip(schedule, count)
+
+
+def _converted(scheduler: Any, taken: Snapshot | Unreadable, total_steps: int | None) -> Any:
+    """The schedule that a scheduler's attributes describe, from its beginning."""
+    if timm_name(type(scheduler)) is not None:
+        return of_timm(scheduler)
+    if is_fairseqs(scheduler):
+        return of_fairseq(scheduler)
+    if is_deepspeeds(scheduler):
+        return of_deepspeed(scheduler)
+    if isinstance(taken, Unreadable):
+        raise taken
+    schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
+    if issubclass(taken.cls, Subclass):
+        verify(scheduler, schedule)
+    return schedule
 
 
 def _snapshot_or_reason(scheduler: Any) -> Snapshot | Unreadable:

@@ -1,8 +1,9 @@
 """All that PyTorch keeps of each scheduler, where, and under which key: one row a scheduler."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.constant_lr import ConstantLR
@@ -16,64 +17,16 @@ from .._schedulers.multi_step_lr import MultiStepLR
 from .._schedulers.multiplicative_lr import MultiplicativeLR
 from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.polynomial_lr import PolynomialLR
-from .._schedulers.recipe import OfLibrary
+from .._schedulers.recipe import OfLibrary, Subclass
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
 from .._schedulers.swalr import SWALR
 from . import clocks, kinds, old_states, rebuilt
 from .clocks import StepCount
+from .finds import Attribute, Entry, Find, Group, InGroup, State, in_group, same
 from .kinds import KeyKind, one_of
-from .numeric import to_python
-
-State = Mapping[str, Any]
-Group = Mapping[str, Any]
-
-
-# --- where an argument is found ---
-
-
-class Attribute(NamedTuple):
-    """In an attribute of the scheduler."""
-
-    name: str
-
-    def __call__(self, state: State, group: Group, index: int) -> Any:
-        return to_python(state[self.name])
-
-
-class Entry(NamedTuple):
-    """In a list with one entry for each parameter group."""
-
-    name: str
-
-    def __call__(self, state: State, group: Group, index: int) -> Any:
-        return to_python(state[self.name][index])
-
-
-class InGroup(NamedTuple):
-    """In the optimizer's parameter group."""
-
-    name: str
-
-    def __call__(self, state: State, group: Group, index: int) -> Any:
-        return to_python(group[self.name])
-
-
-Find = Attribute | Entry | InGroup | Callable[[State, Group, int], Any]
-
-
-def same(*names: str) -> dict[str, Find]:
-    """Arguments found in attributes of the same name."""
-    return {name: Attribute(name) for name in names}
-
-
-def in_group(*names: str) -> dict[str, Find]:
-    """Arguments found in the optimizer's groups under the same name."""
-    return {name: InGroup(name) for name in names}
-
-
-# --- a row ---
+from .subclasses import arguments_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -326,7 +279,15 @@ PORTS = (
 _BY_CLASS = {port.cls: port for port in PORTS}
 
 
+@functools.cache
+def _of_subclass(cls: type[Subclass]) -> Port:
+    """The row of another library's subclass, which keeps its arguments as its author liked."""
+    return Port(cls, telltales=(), keys=BASE, arguments=arguments_of(cls))
+
+
 def port_of(cls: type) -> Port:
+    if issubclass(cls, Subclass):
+        return _of_subclass(cls)  # type: ignore[arg-type]  # A class has its type's hash.
     return _BY_CLASS[LambdaLR if issubclass(cls, OfLibrary) else cls]
 
 

@@ -13,6 +13,7 @@ from .clocks import StepCount
 from .errors import Unreadable
 from .numeric import to_python
 from .ports import PORTS, Port, port_of
+from .subclasses import subclass_of
 from .to_torch import scheduler_class
 
 
@@ -105,7 +106,8 @@ class Snapshot(NamedTuple):
 def snapshot(scheduler: Any) -> Snapshot:
     """A live scheduler, as it stands."""
     port = next((port for port in PORTS if scheduler_class(port.cls) is type(scheduler)), None)
-    if port is None:
+    cls = subclass_of(type(scheduler)) if port is None else port.cls
+    if cls is None:
         kind = type(scheduler)
         raise Unreadable(
             f"is no scheduler of PyTorch's own, got a {kind.__module__}.{kind.__qualname__}"
@@ -118,7 +120,7 @@ def snapshot(scheduler: Any) -> Snapshot:
     parts = getattr(scheduler, "_schedulers", ())
     if len(set(map(id, parts))) < len(parts):
         raise Unreadable("holds one and the same scheduler twice")
-    return Snapshot(port.cls, state, tuple(map(snapshot, parts)))
+    return Snapshot(cls, state, tuple(map(snapshot, parts)))
 
 
 def steps_done(taken: Snapshot) -> Any:

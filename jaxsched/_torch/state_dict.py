@@ -26,6 +26,7 @@ from .numeric import int_if_integer, is_finite, to_python
 from .of_timm import of_timm_state, timm_name
 from .ports import PORTS, Port, named_by, port_of
 from .snapshot import Snapshot, steps_done
+from .subclasses import subclass_of
 
 _MOST_PARTS = 256
 _OR_NAME_IT = (
@@ -53,7 +54,7 @@ def from_torch_state_dict(
         `["SequentialLR", "LinearLR", "LambdaLR"]`. For a LambdaLR that a function of another
         library built, the function or its name, as in
         `"transformers.get_cosine_schedule_with_warmup"`. One of timm's, as in
-        `"timm.CosineLRScheduler"`.
+        `"timm.CosineLRScheduler"`, or one of NeMo's or fairseq2's.
       state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
         `torch.load(..., weights_only=True)` or from plain Python or JSON.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and
@@ -262,6 +263,8 @@ def _snapshot(named: Any, state: Mapping[str, Any], given: _Given, place: str) -
     parts: list[Any] = []
     if isinstance(named, list | tuple) and named:
         named, *parts = named
+    if (subclass := subclass_of(named)) is not None and not parts:
+        return _of_subclass(subclass, state)
     recipe = recipe_named(named)
     port = port_of(LambdaLR) if recipe else _port(named)
     _check(port, state, recipe.name if recipe else port.cls.__name__)
@@ -273,6 +276,16 @@ def _snapshot(named: Any, state: Mapping[str, Any], given: _Given, place: str) -
             f" has no parts, got {[named, *parts]!r}."
         )
     return Snapshot(port.cls, _completed(port, recipe, state, given, place))
+
+
+def _of_subclass(cls: type, state: Mapping[str, Any]) -> Snapshot:
+    """A scheduler of another library; a KeyError names what its dict lacks."""
+    port = port_of(cls)
+    _check_keys(port, state)
+    if lacking := port.lacking(state):
+        raise KeyError(lacking[0])
+    port.find(state, {}, 0)
+    return Snapshot(cls, dict(state))
 
 
 def _check(port: Port, state: Mapping[str, Any], name: str) -> None:
@@ -294,6 +307,11 @@ def _check(port: Port, state: Mapping[str, Any], name: str) -> None:
             f" subclass's, with {', '.join(f'`{key}`' for key in unknown)}: convert the live"
             " object, with `from_torch(scheduler, total_steps=N)`."
         )
+    _check_keys(port, state)
+
+
+def _check_keys(port: Port, state: Mapping[str, Any]) -> None:
+    """Raises unless each key holds what it may."""
     for key in sorted(port.keys, key="base_lrs".__ne__):
         kind = port.keys[key]
         if key in state and not kind.holds(state[key], state):

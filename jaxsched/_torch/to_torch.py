@@ -23,11 +23,12 @@ from .._core.value import call_of, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
-from .._schedulers.recipe import OfLibrary, Recipe
+from .._schedulers.recipe import OfLibrary, Recipe, Subclass
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._text.expression import Expression
 from .ports import port_of
+from .subclasses import DISTRIBUTIONS, HOMES
 
 
 def the_torch(name: str) -> Any:
@@ -135,7 +136,7 @@ def _check(schedule: Any) -> None:
                 f"{where} a sequence of single schedulers from its second part on, as PyTorch"
                 f" raises at the milestone of a chain or a sequence, got {part!r}."
             )
-        if isinstance(part, OfLibrary) and not isinstance(part, Recipe):
+        if isinstance(part, OfLibrary) and not isinstance(part, Recipe | Subclass):
             raise TypeError(
                 f"{where} made of PyTorch's schedulers, got {part!r} inside it, whose library has"
                 " it apart from PyTorch's."
@@ -161,6 +162,12 @@ def _check_alike(members: Sequence) -> None:
                     f"`to_torch(schedule=...)` must have one `{field.name}` for all groups, as"
                     f" PyTorch's {type(first).__name__} has, got {ours!r} and {theirs!r}."
                 )
+        if getattr(first, "_takes_first_rate", False) and not same(first._base, member._base):
+            raise ValueError(
+                "`to_torch(schedule=...)` must have one rate for all groups, as"
+                f" {first._call_name()} takes that of the first for all, got {first._base} and"
+                f" {member._base}."
+            )
     for column in zip(*[getattr(member, "schedulers", ()) for member in members], strict=True):
         _check_alike(column)
 
@@ -252,8 +259,9 @@ def _maker(schedule: Any) -> Callable[..., Any]:
     try:
         module = importlib.import_module(_MODULES[library])
     except ImportError as error:
+        package = DISTRIBUTIONS.get(library, library)
         raise ImportError(
-            f"`to_torch` builds {name} with {library}: pip install {library}"
+            f"`to_torch` builds {name} with {library}: pip install {package}"
         ) from error
     return getattr(module, name)
 
@@ -267,6 +275,7 @@ _MODULES = {
     "diffusers": "diffusers.optimization",
     "timm": "timm.scheduler",
     "deepspeed": "deepspeed.runtime.lr_schedules",
+    **HOMES,
 }
 
 
@@ -301,10 +310,16 @@ def _arguments(members: Sequence) -> dict[str, Any]:
     for field in dataclasses.fields(members[0]):
         values = [_plain(getattr(member, field.name)) for member in members]
         unset = all(same(value, field.default) for value in values)
-        if field.name == "lr" or field.kw_only or unset:
+        if field.name == "lr" or not _is_passed_on(members[0], field) or unset:
             continue
         arguments[field.name] = values[0] if all(same(v, values[0]) for v in values) else values
     return arguments
+
+
+def _is_passed_on(schedule: Any, field: dataclasses.Field) -> bool:
+    """Whether PyTorch's constructor takes it: of what is given by name, what a library has so."""
+    of_library = isinstance(schedule, Subclass) and field.name != "initial_lr"
+    return of_library or not field.kw_only
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The traces that ship with jaxsched: the configurations, and the command that records them.
 
     python -m jaxsched._traces.cases    # with PyTorch 2.13.0; writes the same bytes every time
+    python -m jaxsched._traces.cases timm diffusers    # these files alone
 
 Each case is a schedule. PyTorch's scheduler of the same name and arguments is stepped, and its
 rates are saved with the arguments, one file per scheduler in `data/`.
@@ -9,6 +10,7 @@ rates are saved with the arguments, one file per scheduler in `data/`.
 import dataclasses
 import itertools
 import random
+import sys
 import warnings
 from collections import defaultdict
 from importlib.metadata import version
@@ -16,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import diffusers, timm
+from .. import diffusers, fairseq, fairseq2, nemo, timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -43,7 +45,7 @@ from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
 LIBRARIES = (
-    None, "diffusers 0.42.1", "lightning 2.6.6", "timm 1.0.31", "transformers 5.23.0",
+    None, "diffusers 0.42.1", "fairseq 0.12.2", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
 )  # fmt: skip
 
 
@@ -86,6 +88,9 @@ def cases() -> list[Case]:
             *_diffusers(),
             *_trainers(),
             *_timm(),
+            *_nemo(),
+            *_fairseq2(),
+            *_fairseq(),
         ]
 
 
@@ -594,9 +599,112 @@ def _diffusers() -> list[Case]:
     ]
 
 
+def _nemo() -> list[Case]:
+    """Each scheduler of NeMo: its edges, and long runs."""
+    warm: dict[str, Any] = {"max_steps": 40, "warmup_steps": 6, "min_lr": 1e-3}
+    hold: dict[str, Any] = {**warm, "hold_steps": 9}
+    share: dict[str, Any] = {"max_steps": 39, "warmup_ratio": 0.2}
+    far: dict[str, Any] = {"max_steps": 95_000, "warmup_steps": 2_000, "min_lr": 1e-6}
+    held = [
+        nemo.WarmupHoldPolicy, nemo.WarmupHoldAnnealLinear, nemo.WarmupHoldAnnealOneMinusSquareRoot,
+        nemo.PolynomialHoldDecayAnnealing, nemo.NoamHoldAnnealing,
+    ]  # fmt: skip
+    others = [
+        nemo.SquareAnnealing, nemo.SquareRootAnnealing, nemo.CosineAnnealing, nemo.WarmupAnnealing,
+        nemo.InverseSquareRootAnnealing, nemo.PolynomialDecayAnnealing,
+    ]  # fmt: skip
+    polynomial, noam, t5 = (
+        nemo.PolynomialHoldDecayAnnealing,
+        nemo.NoamAnnealing,
+        nemo.T5InverseSquareRootAnnealing,
+    )
+    short = [
+        nemo.WarmupPolicy(0.1, warmup_steps=6),
+        nemo.WarmupPolicy(0.1, **warm),
+        *[cls(0.1, **options) for cls in held for options in (warm, hold)],
+        *[cls(0.1, **options) for cls in others for options in (warm, {"max_steps": 40}, share)],
+        nemo.CosineAnnealing(0.1, **warm, constant_steps=10),
+        nemo.CosineAnnealing(0.1, **share, constant_ratio=0.3, min_lr=0.01),
+        nemo.CosineAnnealing(0.05, **warm, last_epoch=9, initial_lr=0.1),
+        *[polynomial(0.1, **hold, power=p) for p in (0.5, 2.0)],
+        polynomial(0.1, max_steps=40, warmup_steps=25, cycle=True),
+        nemo.NoamHoldAnnealing(0.1, **hold, decay_rate=1.0),
+        *[noam(1.0, d_model=512, warmup_steps=w, min_lr=m) for w in (0, 6) for m in (0.0, 0.01)],
+        t5(max_steps=40, constant_steps=9),
+        t5(max_steps=40, constant_steps=50, min_lr=0.01),
+        ParamGroups([nemo.SquareAnnealing(lr, **warm) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        *[long(cls(1e-3, **far)) for cls in others],
+        *[long(cls(1e-3, **far, hold_steps=20_000)) for cls in held[1:]],
+        long(noam(2.0, d_model=512, warmup_steps=10_000)),
+    ]
+
+
+def _fairseq2() -> list[Case]:
+    """Each scheduler of fairseq2: its edges, and long runs."""
+    cosine, polynomial = fairseq2.CosineAnnealingLR, fairseq2.PolynomialDecayLR
+    myle, noam, tri_stage = fairseq2.MyleLR, fairseq2.NoamLR, fairseq2.TriStageLR
+    ends: dict[str, Any] = {"start_lr": 1e-4, "final_lr": 1e-3}
+    short = [
+        cosine(0.1, 40, 6),
+        cosine(0.1, 40, 0, final_lr=0.01),
+        cosine(0.1, 9, 6, **ends, lr_mul=0.5),
+        cosine(0.1, 7, 0, cycle_mul=1.5, lr_mul=0.8),
+        cosine(0.1, 6, 6, **ends, cycle_mul=2.0, lr_mul=0.5),
+        myle(0.1, 6),
+        myle(0.1, 6, start_lr=0.01),
+        myle(0.05, 6, last_epoch=9, initial_lr=0.1),
+        *[noam(0.1, warm) for warm in (0, 6)],
+        polynomial(0.1, 40, 6),
+        *[polynomial(0.1, 40, 6, **ends, power=p) for p in (0.5, 2.0)],
+        polynomial(0.1, 40, 0),
+        tri_stage(0.1, 40, (0.1, 0.4, 0.5)),
+        tri_stage(0.1, 39, (0.1, 0.4, 0.5), start_lr_scale=0.0, final_lr_scale=0.05),
+        tri_stage(0.1, 40, (0.0, 0.0, 1.0), final_lr_scale=2.0),
+        ParamGroups([cosine(lr, 9, 6, start_lr=lr / 10) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(cosine(5e-4, 5_000, 2_000, cycle_mul=2.0, lr_mul=0.5)),
+        long(myle(5e-4, 4_000)),
+        long(polynomial(5e-4, 95_000, 2_000, power=0.9)),
+        long(tri_stage(5e-4, 95_000, (0.1, 0.4, 0.5))),
+    ]
+
+
+def _fairseq() -> list[Case]:
+    """Each schedule of fairseq: its edges, and long runs."""
+    inverse, polynomial = fairseq.inverse_sqrt, fairseq.polynomial_decay
+    tri_stage, cosine = fairseq.tri_stage, fairseq.cosine
+    short = [
+        inverse(0.1, 6),
+        inverse(0.1, 6, 0.01),
+        polynomial(0.1, total_num_update=40),
+        *[polynomial(0.1, 6, None, 1e-3, p, 40) for p in (1.0, 0.5, 2.0)],
+        polynomial(0.1, 50, total_num_update=40),
+        tri_stage(0.1, 6, 9, 20),
+        tri_stage(0.1, decay_steps=30, final_lr_scale=0.05),
+        tri_stage(0.1, phase_ratio=(0.1, 0.4, 0.5), init_lr_scale=0.1, max_update=39),
+        cosine(0.1, 6, max_update=40),
+        cosine(0.1, 6, 1e-4, 1e-3, lr_period_updates=9, lr_shrink=0.5),
+        cosine(0.1, 0, -1, 1e-3, 2.0, 7, 0.8),
+        cosine(0.1, 6, -1, 0.01, 1.5, 7, 0.5),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(inverse(5e-4)),
+        long(polynomial(5e-4, 2_000, power=0.9, total_num_update=95_000)),
+        long(tri_stage(5e-4, phase_ratio=(0.1, 0.4, 0.5), max_update=95_000)),
+        long(cosine(5e-4, 2_000, 1e-7, 1e-6, 2.0, 5_000, 0.5)),
+    ]
+
+
 def make(case: Case) -> Trace:
     """Records one case with the PyTorch that is installed."""
     from .._torch.to_torch import build, the_torch
+    from .of_fairseq import build_fairseqs
     from .record import step_through
     from .trainer import Trained
 
@@ -607,7 +715,9 @@ def make(case: Case) -> Trace:
     optimizer = getattr(torch.optim, case.optimizer)(params, lr=0.1, **momentum)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if case.trainer is None:
+        if _file(case.schedule) == "fairseq":
+            scheduler = build_fairseqs(case.schedule, optimizer)
+        elif case.trainer is None:
             scheduler = build(case.schedule, optimizer)
         else:
             scheduler = Trained(case.schedule, optimizer, *case.trainer, case.num_steps)
@@ -629,10 +739,13 @@ def _file(schedule: Any) -> str:
     return "TwoClocks" if mapped else type(member).__name__
 
 
-def main() -> None:
+def main(*only: str) -> None:
+    """Records all files, or only those of these names."""
     files = defaultdict(list)
     for case in cases():
-        files["lightning" if case.trainer else _file(case.schedule)].append(make(case))
+        name = "lightning" if case.trainer else _file(case.schedule)
+        if not only or name in only:
+            files[name].append(make(case))
     SHIPPED.mkdir(exist_ok=True)
     for name, traces in sorted(files.items()):
         if any(trace.torch != TORCH or trace.library not in LIBRARIES for trace in traces):
@@ -644,4 +757,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

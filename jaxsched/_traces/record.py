@@ -21,6 +21,7 @@ from .._torch.from_torch import as_read, read
 from .._torch.of_timm import is_timms, of_timm
 from .._torch.snapshot import snapshot, steps_done
 from .._torch.stepped_copy import takes_count, updating
+from .._torch.subclasses import DISTRIBUTIONS
 from .._torch.to_torch import momentum_in, the_torch, torch_call
 from .trace import Trace
 
@@ -149,7 +150,7 @@ def _library(scheduler, schedule) -> str | None:
     for function in getattr(scheduler, "lr_lambdas", [])[:1]:  # torchtune's are Transformers' here
         name = getattr(function, "func", function).__module__
     name = name.partition(".")[0]
-    return f"{name} {version(name)}"
+    return f"{name} {version(DISTRIBUTIONS.get(name, name))}"
 
 
 def cycles_momentum(schedule) -> bool:

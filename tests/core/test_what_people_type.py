@@ -293,6 +293,9 @@ def test_the_package_shows_its_api_and_nothing_else():
         "deepspeed",
         "megatron",
         "torchtitan",
+        "nemo",
+        "fairseq2",
+        "fairseq",
     }
 
 

@@ -236,8 +236,8 @@ def test_the_number_of_traces_is_true(tmp_path):
     assert shown in " ".join((GUIDES / "traces.md").read_text().split())
     assert shown in " ".join(README.split())
     for source, sizes in sources.items():
-        row = rf"^\| .*{re.escape(source)} \| {len(sizes)} \| {sum(sizes):,} \| 0\.\d+ ULP \|$"
-        assert re.search(row, README, re.MULTILINE | re.IGNORECASE), source
+        cells = rf"\| {re.escape(source)} \| {len(sizes)} \| {sum(sizes):,} \| 0\.\d+ ULP \|"
+        assert re.search(cells, README, re.IGNORECASE), source
 
 
 TABLE = re.findall(r"^\| `(.*?)` \| `(.*?)` \| ([^|]*) \|$", README, re.MULTILINE)

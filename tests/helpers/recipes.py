@@ -92,7 +92,7 @@ def assert_written_as_all(make, options, rate="lr"):
     library = make.__module__.removeprefix("jaxsched.")
     scope = {library: getattr(js, library), "jaxsched": js}
 
-    if not any(isinstance(value, list) for value in options.values()):  # shown as a tuple
+    if not any(isinstance(value, list | tuple) for value in options.values()):  # shown as a tuple
         assert repr(schedule) == call_text(schedule)
     assert repr(schedule).startswith(f"{library}.{make.__name__}(")
     assert f"{rate}=0.1" in repr(schedule)

@@ -4,6 +4,7 @@ import numpy as np
 
 import jaxsched as js
 from jaxsched._core.table import Table
+from jaxsched._schedulers.recipe import OfLibrary, Recipe
 from jaxsched._text.expression import Expression
 
 
@@ -81,9 +82,9 @@ SCHEDULES = SINGLES | DERIVED
 def is_torchs(schedule):
     """Whether PyTorch runs it as a scheduler of its own.
 
-    Two clocks are two calls of `step` in a loop, and timm's schedulers are told the count.
+    Two clocks are two calls of `step` in a loop, and other libraries have classes of their own.
     """
     member = schedule[0] if isinstance(schedule, js.ParamGroups) else schedule
     parts = [member, *getattr(schedule, "schedulers", ())]
-    of_timm = type(member).__module__ == "jaxsched.timm"
-    return not of_timm and not any(hasattr(part, "_count_map") for part in parts)
+    of_library = isinstance(member, OfLibrary) and not isinstance(member, Recipe)
+    return not of_library and not any(hasattr(part, "_count_map") for part in parts)

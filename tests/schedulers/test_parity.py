@@ -105,6 +105,9 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
         "timm 1.0.31",
         "deepspeed 0.19.8",
         "torchtitan 0.3.0",
+        "nemo 3.0.0",
+        "fairseq2 0.8.1",
+        "fairseq 0.12.2",
     ],
 )
 def test_the_traces_of_a_library_tell_its_version(library):
@@ -128,14 +131,9 @@ def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
     recipes = {
-        "lightning",
-        "timm",
-        "transformers",
-        "diffusers",
-        "deepspeed",
-        "megatron",
-        "torchtitan",
-    }
+        "lightning", "timm", "transformers", "diffusers", "deepspeed", "megatron", "torchtitan",
+        "nemo", "fairseq2", "fairseq",
+    }  # fmt: skip
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 

@@ -1,0 +1,146 @@
+"""Other libraries' subclasses of PyTorch's LRScheduler: recognised, read, and verified.
+
+Their classes are told by their names, so that no library need be there.
+"""
+
+import copy
+import importlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._core import numerics as xp
+from .._schedulers.recipe import Subclass
+from .errors import STEP_FROM_START, Unreadable
+from .finds import Attribute, Entry, Find, Group, State
+from .numeric import to_python
+
+# The libraries' modules, by the module of ours that says the same.
+HOMES = {
+    "nemo": "nemo.core.optim.lr_scheduler",
+    "fairseq2": "fairseq2.optim.lr_schedulers",
+}
+DISTRIBUTIONS = {"nemo": "nemo_toolkit"}  # where pip calls them otherwise
+_KEPT_BY_ALL = ("lr", "initial_lr", "last_epoch")
+
+
+def subclass_of(named: Any) -> type[Subclass] | None:
+    """Our class for another library's, for ours or its name; None of all else."""
+    if isinstance(named, type):
+        if issubclass(named, Subclass):
+            return named
+        home = named.__module__
+        library = next((x for x, h in HOMES.items() if f"{home}.".startswith(f"{h}.")), "")
+        name = named.__qualname__
+    elif isinstance(named, str):
+        library, _, name = named.removeprefix("jaxsched.").removeprefix("js.").partition(".")
+    else:
+        return None
+    if library not in HOMES:
+        return None
+    module = importlib.import_module(f"jaxsched.{library}")
+    found = getattr(module, name, None) if name in module.__all__ else None
+    return found if isinstance(found, type) and issubclass(found, Subclass) else None
+
+
+def verify(scheduler: Any, schedule: Any) -> None:
+    """Raises where the live one's own function of `last_epoch` has another rate."""
+    twin = copy.copy(scheduler)
+    twin._get_lr_called_within_step = True  # It warns else.
+    members = getattr(schedule, "schedules", [schedule])
+    first = members[0]
+    counts = _some_counts(first)
+    theirs = []
+    for count in counts:
+        twin.last_epoch = first.last_epoch + 1 + int(count)
+        theirs.append([to_python(rate) for rate in twin.get_lr()])
+    with jax.ensure_compile_time_eval(), xp.float64():
+        ours = np.stack([np.asarray(member(counts)) for member in members], axis=1)
+    expected = np.array(theirs, np.float64)
+    off = np.abs(ours - expected) > 1e-9 * np.abs(expected) + 1e-12 * np.abs(expected).max()
+    if off.any():
+        row, group = np.argwhere(off)[0]
+        raise Unreadable(
+            f"must have the rates that its attributes describe, {ours[row, group]} at count"
+            f" {counts[row]}, got {expected[row, group]}: an attribute was changed after it was"
+            " built, or its library is of another version",
+            STEP_FROM_START,
+        )
+
+
+def _some_counts(schedule: Any) -> np.ndarray:
+    """Counts in all stretches of the curve, as far as its numbers of steps tell them.
+
+    At the restarts of cycles a library may round to the cycle before.
+    """
+    numbers = [getattr(schedule, field.name) for field in schedule._field_table]
+    ends = {int(n) for n in numbers if isinstance(n, int | float) and 1 < n < 10**9}
+    along = [0, 1, *(end * share for end in ends for share in (0.25, 0.7, 0.95)), sum(ends) + 2]
+    return np.unique(np.array(along).astype(np.int64))
+
+
+# --- where they keep their arguments, unless in an attribute of the same name ---
+
+
+def arguments_of(cls: type[Subclass]) -> dict[str, Find]:
+    """Where each argument is found, except the rates and `last_epoch`."""
+    library = cls._called.partition(".")[0]
+    names = [field.name for field in cls._field_table if field.name not in _KEPT_BY_ALL]
+    special = {**_OF_LIBRARY[library], **_OF_CLASS.get(cls._called, {})}
+    return {name: special.get(name, Attribute(name)) for name in names}
+
+
+def _not_kept(state: State, group: Group, index: int) -> None:
+    """A share of all steps, which is kept as the number that it comes to."""
+
+
+def _after_warmup(state: State, group: Group, index: int) -> Any:
+    """NeMo keeps the end of the hold, and 0 if there is none."""
+    end = to_python(state["hold_steps"])
+    return end - to_python(state["warmup_steps"]) if end else None
+
+
+def _width(state: State, group: Group, index: int) -> Any:
+    """NeMo keeps the inverse root of the width."""
+    width = to_python(state["_normalize"]) ** -2
+    return round(width) if abs(width - round(width)) < 1e-9 * width else width
+
+
+def _constant(state: State, group: Group, index: int) -> Any:
+    if "reset_lr" in group:
+        raise Unreadable(
+            "must have no `reset_lr` in the optimizer's groups, by which NeMo starts its count anew"
+        )
+    constant = to_python(state["constant_steps"])
+    return constant or None
+
+
+def _stage_ratio(state: State, group: Group, index: int) -> Any:
+    """fairseq2 keeps the steps of each stage: the shortest ratios that come to them."""
+    number, steps = to_python(state["num_steps"]), state["num_stage_steps"]
+    exact = [(n + (number - sum(steps)) / 3) / number for n in steps] if number else [1.0, 0, 0]
+    slightly_more = tuple(ratio * (1.0 + 1e-12) for ratio in exact)
+    rounded = (tuple(round(ratio, digits) for ratio in exact) for digits in range(1, 15))
+    for ratios in (*rounded, tuple(exact), slightly_more):
+        whole = math.isclose(sum(ratios), 1.0)
+        if whole and [int(ratio * number) for ratio in ratios] == list(steps):
+            return ratios
+    raise Unreadable(f"must have stages that ratios of {number} steps come to, got {steps}")
+
+
+_OF_LIBRARY: dict[str, Mapping[str, Find]] = {
+    "nemo": {
+        "warmup_ratio": _not_kept, "hold_ratio": _not_kept, "constant_ratio": _not_kept,
+        "warmup_steps": lambda state, group, index: to_python(state["warmup_steps"]) or None,
+        "hold_steps": _after_warmup, "d_model": _width,
+    },
+    "fairseq2": {
+        "start_lr": Entry("start_lrs"), "final_lr": Entry("final_lrs"),
+        "start_lr_scale": Entry("start_lr_scales"), "final_lr_scale": Entry("final_lr_scales"),
+        "stage_ratio": _stage_ratio,
+    },
+}  # fmt: skip
+_OF_CLASS: dict[str, Mapping[str, Find]] = {"nemo.CosineAnnealing": {"constant_steps": _constant}}

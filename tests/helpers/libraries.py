@@ -1,0 +1,121 @@
+"""Modules of libraries, loaded alone: without what else these import, which need not be there.
+
+python tests/helpers/libraries.py nemo    # records the traces of these libraries again
+"""
+
+import importlib.metadata
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+
+class _Stub:
+    """Takes whatever it is called with; as a decorator, it changes nothing."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __call__(self, decorated):
+        return decorated
+
+
+class _Anything(types.ModuleType):
+    """A module that has whatever is imported from it; none of it is called with effect."""
+
+    __path__ = ()
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (_Stub,), {})
+
+
+def alone(module, *stubs, **members):
+    """The library's `module`, with `stubs` in place of modules that it imports; else skips.
+
+    Each stub has the `members`, and whatever else is imported from it.
+
+    It stays in `sys.modules`, so that what imports it by its name finds it.
+    """
+    pytest.importorskip("torch")
+    if module in sys.modules:
+        return sys.modules[module]
+    file = _file(module)
+    if file is None:
+        pytest.skip(f"{module} is not installed")
+    spec = importlib.util.spec_from_file_location(module, file)
+    loaded = importlib.util.module_from_spec(spec)
+    before = {name: sys.modules.get(name) for name in stubs}
+    sys.modules.update({name: _Anything(name) for name in stubs})
+    for name in stubs:
+        vars(sys.modules[name]).update(members)
+    try:
+        spec.loader.exec_module(loaded)
+    finally:
+        for name, kept in before.items():
+            sys.modules.pop(name)
+            if kept is not None:
+                sys.modules[name] = kept
+    sys.modules[module] = loaded
+    return loaded
+
+
+def _file(module):
+    top, *inner = module.split(".")
+    found = importlib.util.find_spec(top)
+    for root in found.submodule_search_locations or () if found else ():
+        path = Path(root, *inner)
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.exists():
+                return file
+    return None
+
+
+def is_there(name):
+    """Whether a library is installed."""
+    return _file(ALONE[name][0][0]) is not None
+
+
+def library(name):
+    """The module of a library with its schedulers."""
+    loaded = [alone(*module) for module in ALONE[name]]
+    if name == "fairseq":
+        base = loaded[0].FairseqLRScheduler
+        loaded += [alone(*file, FairseqLRScheduler=base) for file in _OF_FAIRSEQ]
+    return loaded[-1]
+
+
+NEMO = (
+    "nemo.core.optim.lr_scheduler", "omegaconf", "nemo", "nemo.core", "nemo.core.optim",
+    "nemo.core.classes", "nemo.core.classes.common", "nemo.core.config",
+    "nemo.core.config.schedulers", "nemo.utils", "nemo.utils.model_utils",
+)  # fmt: skip
+_OF_FAIRSEQ2 = ["lr_scheduler", "cosine_annealing", "myle", "noam", "polynomial_decay", "tri_stage"]
+FAIRSEQ2 = [(f"fairseq2.optim.lr_schedulers.{name}",) for name in _OF_FAIRSEQ2]
+FAIRSEQ2 += [("fairseq2.optim.lr_schedulers",)]
+_HOME = "fairseq.optim.lr_scheduler"
+_STUBS = ("omegaconf", "fairseq", "fairseq.dataclass", "fairseq.dataclass.utils", "fairseq.optim")
+FAIRSEQ = [(f"{_HOME}.fairseq_lr_scheduler", *_STUBS)]
+_OF_FAIRSEQ = [
+    (f"{_HOME}.{name}", *_STUBS, _HOME)
+    for name in (
+        "inverse_square_root_schedule", "polynomial_decay_schedule", "tri_stage_lr_scheduler",
+        "cosine_lr_scheduler",
+    )
+]  # fmt: skip
+ALONE = {
+    "nemo": [NEMO],
+    "fairseq2": FAIRSEQ2,
+    "fairseq": FAIRSEQ,
+}  # in the order in which they import each other
+
+
+if __name__ == "__main__":
+    from jaxsched._traces.cases import main
+
+    for recorded in sys.argv[1:]:
+        library(recorded)
+    main(*sys.argv[1:])
