@@ -58,6 +58,7 @@ if _typing.TYPE_CHECKING:
     from . import deepspeed as deepspeed
     from . import diffusers as diffusers
     from . import megatron as megatron
+    from . import olmo as olmo
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers
@@ -88,6 +89,7 @@ else:
         "deepspeed": "deepspeed",
         "megatron": "megatron",
         "torchtitan": "torchtitan",
+        "olmo": "olmo",
     }
 
     def __getattr__(name):

@@ -19,7 +19,7 @@ _MAKERS: tuple[Callable[..., Any], ...] = (
 )  # fmt: skip
 NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKERS}
 # Modules of jaxsched, loaded on first use.
-RECIPES = ("transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan")
+RECIPES = ("transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "olmo")
 
 
 def load_recipes_of(name: Any) -> Any:

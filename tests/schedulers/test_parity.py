@@ -135,6 +135,7 @@ def test_all_sixteen_are_recorded():
         "deepspeed",
         "megatron",
         "torchtitan",
+        "olmo",
     }
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
