@@ -61,6 +61,7 @@ if _typing.TYPE_CHECKING:
     from . import fairseq2 as fairseq2
     from . import megatron as megatron
     from . import nemo as nemo
+    from . import olmo as olmo
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers
@@ -94,6 +95,7 @@ else:
         "nemo": "nemo",
         "fairseq": "fairseq",
         "fairseq2": "fairseq2",
+        "olmo": "olmo",
     }
 
     def __getattr__(name):

@@ -101,6 +101,7 @@ def page() -> str:
         "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
         "jaxsched.deepspeed": (jaxsched.deepspeed.__all__, jaxsched.deepspeed),
         "jaxsched.megatron": (jaxsched.megatron.__all__, jaxsched.megatron),
+        "jaxsched.olmo": (jaxsched.olmo.__all__, jaxsched.olmo),
         "jaxsched.torchtitan": (jaxsched.torchtitan.__all__, jaxsched.torchtitan),
         "jaxsched.nemo": (jaxsched.nemo.__all__, jaxsched.nemo),
         "jaxsched.fairseq": (jaxsched.fairseq.__all__, jaxsched.fairseq),

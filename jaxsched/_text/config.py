@@ -45,7 +45,9 @@ def to_config(schedule: Value) -> dict[str, Any]:
     config: dict[str, Any] = {"class": _name(type(schedule))}
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
-        if value is not None:
+        if value is None and field.default is not None:
+            config[field.name] = None
+        elif value is not None:
             config[field.name] = _encode(value, f"{type(schedule).__name__}({field.name}=...)")
     return config
 

@@ -6,6 +6,7 @@ A library is where it would be imported from, but its packages are not run. With
 skip.
 """
 
+import enum
 import importlib.util
 import logging
 import sys
@@ -17,7 +18,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsched import Trace, deepspeed, megatron, to_config, torchtitan
+from jaxsched import Trace, deepspeed, megatron, olmo, to_config, torchtitan
 from jaxsched._torch.to_torch import build, momentum_in, torch_call
 from jaxsched._traces.cases import LONG, SPARSE
 from jaxsched._traces.trace import SHIPPED, save_traces
@@ -68,6 +69,27 @@ def of_torchtitan():
         "torchtitan.components.optimizer.optimizer": {"OptimizersContainer": object},
     }
     return load("torchtitan.components.optimizer.lr_scheduler", **members)
+
+
+def of_olmo():
+    class Config:
+        pass
+
+    class Words(enum.StrEnum):
+        pass
+
+    class Registrable:
+        @classmethod
+        def register(cls, name):
+            return lambda inner: inner
+
+    members = {
+        "olmo_core.config": {"Config": Config, "Registrable": Registrable, "StrEnum": Words},
+        "olmo_core.distributed.utils": {"get_rank": lambda: 1},
+        "olmo_core.exceptions": {"OLMoConfigurationError": ValueError},
+        "olmo_core.optim.config": {"INITIAL_LR_FIELD": "initial_lr", "LR_FIELD": "lr"},
+    }
+    return load("olmo_core.optim.scheduler", **members)
 
 
 def adam(rates=(LR,)):
@@ -139,6 +161,15 @@ def live_torchtitan(schedule):
         optimizers=[adam([schedule.lr])], training_steps=schedule.training_steps
     )
     return built.schedulers[0]
+
+
+def olmo_rates(schedule, counts):
+    """The rates that OLMo-core computes with the arguments of ours."""
+    cls = getattr(of_olmo(), type(schedule).__name__)
+    own = arguments_of(schedule, "lr", "max_steps")
+    lists = {key: list(value) for key, value in own.items() if isinstance(value, tuple)}
+    live, total = cls(**own | lists), getattr(schedule, "max_steps", None)
+    return np.array([live.get_lr(schedule.lr, int(count), total) for count in counts], np.float64)
 
 
 def _trace(schedule, library, counts, rates, momenta=None):
@@ -215,7 +246,48 @@ def torchtitans():
             yield _trace(schedule, "torchtitan", counts, rates[counts])
 
 
-RECORDED = {"deepspeed": deepspeeds, "megatron": megatrons, "torchtitan": torchtitans}
+UP = {"warmup": 6, "warmup_min_lr": 1e-3}
+DOWN = {"decay": 12, "decay_fraction": None, "decay_min_lr": 2e-3}
+OLMO = [
+    olmo.ConstantScheduler(LR),
+    olmo.ConstantWithWarmup(LR, 60, warmup_fraction=0.125),
+    olmo.WSD(LR, 60, **UP),
+    olmo.WSD(LR, 60, **UP, **DOWN),
+    olmo.PowerLR(LR, 60, **UP),
+    olmo.PowerLR(LR, 60, b=-0.9, **UP, **DOWN),
+    olmo.LinearWithWarmup(LR, 50, **UP),
+    olmo.LinearWithWarmup(LR, 60, alpha_f=0.0, t_max=45, warmup_fraction=0.1),
+    olmo.InvSqrtWithWarmup(LR, 60, **UP),
+    olmo.CosWithWarmup(LR, 50, **UP),
+    olmo.CosWithWarmup(LR, 60, warmup=0, t_max=45),
+    olmo.HalfCosWithWarmup(LR, 50, **UP),
+    olmo.CosWithWarmupAndLinearDecay(LR, 60, t_max=80, **UP, **DOWN),
+    olmo.ExponentialScheduler(LR, 50),
+    olmo.WSDS(LR, period_lengths=[20, 15, 25], **UP, decay=5),
+    olmo.WSDS(
+        LR, period_lengths=[20, 30], period_lr_multipliers=[1.0, 0.5], warmup_fraction=0.2,
+        decay_fraction=0.3, decay_min_lr=2e-3,
+    ),
+]  # fmt: skip
+OLMO_LONG = [
+    olmo.WSD(5e-4, LONG, warmup=2_000),
+    olmo.PowerLR(5e-4, LONG, warmup=2_000),
+    olmo.CosWithWarmup(5e-4, 95_000, warmup=2_000),
+]
+
+
+def olmos():
+    for counts, schedules in ((range(60), OLMO), (SPARSE, OLMO_LONG)):
+        for schedule in schedules:
+            yield _trace(schedule, "ai2-olmo-core", counts, olmo_rates(schedule, counts))
+
+
+RECORDED = {
+    "deepspeed": deepspeeds,
+    "megatron": megatrons,
+    "olmo": olmos,
+    "torchtitan": torchtitans,
+}
 
 
 if __name__ == "__main__":

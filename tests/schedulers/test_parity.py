@@ -132,7 +132,7 @@ def test_all_sixteen_are_recorded():
 
     recipes = {
         "lightning", "timm", "transformers", "diffusers", "deepspeed", "megatron", "torchtitan",
-        "nemo", "fairseq2", "fairseq",
+        "nemo", "fairseq2", "fairseq", "olmo",
     }  # fmt: skip
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
