@@ -56,6 +56,7 @@ from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
     from . import diffusers as diffusers
+    from . import espnet as espnet
     from . import fairseq as fairseq
     from . import fairseq2 as fairseq2
     from . import nemo as nemo
@@ -86,6 +87,7 @@ else:
         "transformers": "transformers",
         "timm": "timm",
         "nemo": "nemo",
+        "espnet": "espnet",
         "fairseq": "fairseq",
         "fairseq2": "fairseq2",
     }

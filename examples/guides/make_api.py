@@ -98,6 +98,7 @@ def page() -> str:
         "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
         "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
         "jaxsched.nemo": (jaxsched.nemo.__all__, jaxsched.nemo),
+        "jaxsched.espnet": (jaxsched.espnet.__all__, jaxsched.espnet),
         "jaxsched.fairseq": (jaxsched.fairseq.__all__, jaxsched.fairseq),
         "jaxsched.fairseq2": (jaxsched.fairseq2.__all__, jaxsched.fairseq2),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),

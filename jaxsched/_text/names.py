@@ -19,7 +19,7 @@ _MAKERS: tuple[Callable[..., Any], ...] = (
 )  # fmt: skip
 NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKERS}
 # Modules of jaxsched, loaded on first use.
-RECIPES = ("transformers", "diffusers", "timm", "nemo", "fairseq2", "fairseq")
+RECIPES = ("transformers", "diffusers", "timm", "nemo", "fairseq2", "fairseq", "espnet")
 
 
 def load_recipes_of(name: Any) -> Any:

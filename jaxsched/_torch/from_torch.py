@@ -44,7 +44,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
 
       timm's schedulers convert too: the count is the epoch or update that timm is given, and a
       group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
-      "beginning". NeMo's and fairseq2's convert as PyTorch's own, in the
+      "beginning". NeMo's, fairseq2's and ESPnet's convert as PyTorch's own, in the
       middle of a run too. fairseq's count is the number of updates, and "beginning" its `start`.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it

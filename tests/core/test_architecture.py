@@ -11,7 +11,7 @@ import jaxsched
 ROOT = Path(jaxsched.__file__).parent
 # Each may import from those above it, and from itself.
 FLOORS = [
-    "_core", "_schedulers", "transformers", "diffusers", "timm", "nemo", "fairseq2", "fairseq", "_combine", "_optax", "_text", "_torch", "_traces", "_report", "testing",
+    "_core", "_schedulers", "transformers", "diffusers", "timm", "nemo", "fairseq2", "fairseq", "espnet", "_combine", "_optax", "_text", "_torch", "_traces", "_report", "testing",
     "_cli", "__main__",
 ]  # fmt: skip
 WITH_TORCH = ("_torch/", "_traces/record.py", "_traces/trainer.py", "testing.py")

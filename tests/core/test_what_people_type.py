@@ -293,6 +293,7 @@ def test_the_package_shows_its_api_and_nothing_else():
         "nemo",
         "fairseq2",
         "fairseq",
+        "espnet",
     }
 
 

@@ -106,6 +106,7 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
         "nemo 3.0.0",
         "fairseq2 0.8.1",
         "fairseq 0.12.2",
+        "espnet 202511",
     ],
 )
 def test_the_traces_of_a_library_tell_its_version(library):
@@ -123,7 +124,16 @@ def test_the_traces_of_a_library_tell_its_version(library):
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    recipes = {"lightning", "timm", "transformers", "diffusers", "nemo", "fairseq2", "fairseq"}
+    recipes = {
+        "lightning",
+        "timm",
+        "transformers",
+        "diffusers",
+        "nemo",
+        "fairseq2",
+        "fairseq",
+        "espnet",
+    }
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
 
