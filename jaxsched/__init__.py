@@ -57,6 +57,7 @@ from ._schedulers.swalr import SWALR
 if _typing.TYPE_CHECKING:
     from . import deepspeed as deepspeed
     from . import diffusers as diffusers
+    from . import espnet as espnet
     from . import fairseq as fairseq
     from . import fairseq2 as fairseq2
     from . import megatron as megatron
@@ -93,6 +94,7 @@ else:
         "megatron": "megatron",
         "torchtitan": "torchtitan",
         "nemo": "nemo",
+        "espnet": "espnet",
         "fairseq": "fairseq",
         "fairseq2": "fairseq2",
         "olmo": "olmo",

@@ -104,6 +104,7 @@ def page() -> str:
         "jaxsched.olmo": (jaxsched.olmo.__all__, jaxsched.olmo),
         "jaxsched.torchtitan": (jaxsched.torchtitan.__all__, jaxsched.torchtitan),
         "jaxsched.nemo": (jaxsched.nemo.__all__, jaxsched.nemo),
+        "jaxsched.espnet": (jaxsched.espnet.__all__, jaxsched.espnet),
         "jaxsched.fairseq": (jaxsched.fairseq.__all__, jaxsched.fairseq),
         "jaxsched.fairseq2": (jaxsched.fairseq2.__all__, jaxsched.fairseq2),
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),

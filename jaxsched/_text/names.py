@@ -21,7 +21,7 @@ NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKE
 # Modules of jaxsched, loaded on first use.
 RECIPES = (
     "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
-    "fairseq", "olmo",
+    "fairseq", "olmo", "espnet",
 )  # fmt: skip
 
 

@@ -46,9 +46,9 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
 
       timm's schedulers convert too: the count is the epoch or update that timm is given, and a
       group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
-      "beginning". DeepSpeed's, NeMo's and fairseq2's convert as PyTorch's own, in the middle of a
-      run too. Megatron's count is its `num_steps`; fairseq's is the number of updates, and
-      "beginning" its `start`.
+      "beginning". DeepSpeed's, NeMo's, fairseq2's and ESPnet's convert as PyTorch's own, in the
+      middle of a run too. Megatron's count is its `num_steps`; fairseq's is the number of updates,
+      and "beginning" its `start`.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.

@@ -54,7 +54,7 @@ def from_torch_state_dict(
         `["SequentialLR", "LinearLR", "LambdaLR"]`. For a LambdaLR that a function of another
         library built, the function or its name, as in
         `"transformers.get_cosine_schedule_with_warmup"`. One of timm's, as in
-        `"timm.CosineLRScheduler"`, or one of NeMo's or fairseq2's.
+        `"timm.CosineLRScheduler"`, or one of NeMo's, fairseq2's or ESPnet's.
       state_dict: what the scheduler's `state_dict()` returned in PyTorch 1.1 or later, read with
         `torch.load(..., weights_only=True)` or from plain Python or JSON.
       optimizer_state_dict: the optimizer's, which holds some of OneCycleLR's, SWALR's and

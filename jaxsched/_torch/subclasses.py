@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .._combine.param_groups import ParamGroups, groups_of
 from .._core import numerics as xp
 from .._schedulers.recipe import Subclass
 from .errors import STEP_FROM_START, Unreadable
@@ -22,6 +23,15 @@ from .numeric import to_python
 HOMES = {
     "nemo": "nemo.core.optim.lr_scheduler",
     "fairseq2": "fairseq2.optim.lr_schedulers",
+    "espnet": "espnet2.schedulers",
+}
+# Classes that are not found there, but in a module below it.
+OWN_HOMES = {
+    "espnet.WarmupLR": "espnet2.schedulers.warmup_lr",
+    "espnet.NoamLR": "espnet2.schedulers.noam_lr",
+    "espnet.PiecewiseLinearWarmupLR": "espnet2.schedulers.piecewise_linear_warmup_lr",
+    "espnet.TristageLR": "espnet2.schedulers.tristage_lr",
+    "espnet.WarmupStepLR": "espnet2.schedulers.warmup_step_lr",
 }
 DISTRIBUTIONS = {"nemo": "nemo_toolkit"}  # where pip calls them otherwise
 _KEPT_BY_ALL = ("lr", "initial_lr", "last_epoch")
@@ -48,10 +58,12 @@ def subclass_of(named: Any) -> type[Subclass] | None:
 
 def verify(scheduler: Any, schedule: Any) -> None:
     """Raises where the live one's own function of `last_epoch` has another rate."""
+    first = schedule[0] if isinstance(schedule, ParamGroups) else schedule
+    if getattr(first, "_has_own_count", False):
+        return  # It is verified against the rate now.
     twin = copy.copy(scheduler)
     twin._get_lr_called_within_step = True  # It warns else.
-    members = getattr(schedule, "schedules", [schedule])
-    first = members[0]
+    members = groups_of(schedule)
     counts = _some_counts(first)
     theirs = []
     for count in counts:
@@ -131,6 +143,29 @@ def _stage_ratio(state: State, group: Group, index: int) -> Any:
     raise Unreadable(f"must have stages that ratios of {number} steps come to, got {steps}")
 
 
+def _share_of(stage: int) -> Find:
+    """ESPnet keeps the steps of each stage: a ratio of the shortest that come to them."""
+
+    def find(state: State, group: Group, index: int) -> float:
+        number, warm, hold = (
+            to_python(state[name]) for name in ("max_steps", "warmup_steps", "hold_steps")
+        )
+        shares = (warm / number, hold / number) if number else (0.0, 0.0)
+        for digits in range(1, 18):
+            for more in (0.0, 1e-12):
+                first, second = (round(x + more, digits) for x in shares)
+                third = round(1.0 - first - second, 12)
+                if [int(number * first), int(number * second)] == [warm, hold] and third >= 0:
+                    return (first, second, third)[stage]
+        raise Unreadable(f"must have stages that ratios of {number} steps come to")
+
+    return find
+
+
+def _listed(name: str) -> Find:
+    return lambda state, group, index: tuple(map(to_python, state[name]))
+
+
 _OF_LIBRARY: dict[str, Mapping[str, Find]] = {
     "nemo": {
         "warmup_ratio": _not_kept, "hold_ratio": _not_kept, "constant_ratio": _not_kept,
@@ -141,6 +176,11 @@ _OF_LIBRARY: dict[str, Mapping[str, Find]] = {
         "start_lr": Entry("start_lrs"), "final_lr": Entry("final_lrs"),
         "start_lr_scale": Entry("start_lr_scales"), "final_lr_scale": Entry("final_lr_scales"),
         "stage_ratio": _stage_ratio,
+    },
+    "espnet": {
+        "warmup_ratio": _share_of(0), "hold_ratio": _share_of(1), "decay_ratio": _share_of(2),
+        "warmup_steps_list": _listed("warmup_steps_list"),
+        "warmup_lr_list": _listed("warmup_lr_list"),
     },
 }  # fmt: skip
 _OF_CLASS: dict[str, Mapping[str, Find]] = {"nemo.CosineAnnealing": {"constant_steps": _constant}}

@@ -28,7 +28,7 @@ from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._text.expression import Expression
 from .ports import port_of
-from .subclasses import DISTRIBUTIONS, HOMES
+from .subclasses import DISTRIBUTIONS, HOMES, OWN_HOMES
 
 
 def the_torch(name: str) -> Any:
@@ -257,7 +257,8 @@ def _maker(schedule: Any) -> Callable[..., Any]:
         return scheduler_class(type(schedule))
     library, name = schedule._call_name().split(".")
     try:
-        module = importlib.import_module(_MODULES[library])
+        home = OWN_HOMES.get(schedule._call_name(), _MODULES[library])
+        module = importlib.import_module(home)
     except ImportError as error:
         package = DISTRIBUTIONS.get(library, library)
         raise ImportError(

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import diffusers, fairseq, fairseq2, nemo, timm
+from .. import diffusers, espnet, fairseq, fairseq2, nemo, timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -45,7 +45,7 @@ from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
 LIBRARIES = (
-    None, "diffusers 0.42.1", "fairseq 0.12.2", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
+    None, "diffusers 0.42.1", "espnet 202511", "fairseq 0.12.2", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
 )  # fmt: skip
 
 
@@ -91,6 +91,7 @@ def cases() -> list[Case]:
             *_nemo(),
             *_fairseq2(),
             *_fairseq(),
+            *_espnet(),
         ]
 
 
@@ -698,6 +699,33 @@ def _fairseq() -> list[Case]:
         long(polynomial(5e-4, 2_000, power=0.9, total_num_update=95_000)),
         long(tri_stage(5e-4, phase_ratio=(0.1, 0.4, 0.5), max_update=95_000)),
         long(cosine(5e-4, 2_000, 1e-7, 1e-6, 2.0, 5_000, 0.5)),
+    ]
+
+
+def _espnet() -> list[Case]:
+    """Schedulers of ESPnet: their edges, and long runs."""
+    warmup, noam, drops = espnet.WarmupLR, espnet.NoamLR, espnet.WarmupStepLR
+    piecewise, tristage = espnet.PiecewiseLinearWarmupLR, espnet.TristageLR
+    short = [
+        warmup(0.1, 6),
+        warmup(0.1, 6.5),
+        warmup(0.05, 6, last_epoch=9, initial_lr=0.1),
+        noam(1.0, 512, 6),
+        piecewise(0.1, [0, 9], [0.0, 0.1]),
+        piecewise(0.1, [3, 9, 20], [0.01, 0.1, 0.05]),
+        tristage(0.1, 40),
+        tristage(0.1, 39, 0.1, 0.2, 0.7, 0.1, 0.05),
+        tristage(0.1, 40, 0.5, 0.5, 0.0),
+        drops(0.1, 6, 9),
+        drops(0.1, 10, 4, 3, 0.5),
+        ParamGroups([warmup(lr, 6) for lr in (0.1, 0.02)]),
+    ]
+    return [
+        *[Case(schedule, 60) for schedule in short],
+        long(warmup(2e-3)),
+        long(piecewise(2e-3, [0, 5_000, 25_000], [0.0, 1e-5, 2e-3])),
+        long(tristage(2e-3, 95_000)),
+        long(drops(2e-3, gamma=0.5)),
     ]
 
 

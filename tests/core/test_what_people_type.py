@@ -297,6 +297,7 @@ def test_the_package_shows_its_api_and_nothing_else():
         "fairseq2",
         "fairseq",
         "olmo",
+        "espnet",
     }
 
 

@@ -108,6 +108,7 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
         "nemo 3.0.0",
         "fairseq2 0.8.1",
         "fairseq 0.12.2",
+        "espnet 202511",
     ],
 )
 def test_the_traces_of_a_library_tell_its_version(library):
@@ -132,7 +133,7 @@ def test_all_sixteen_are_recorded():
 
     recipes = {
         "lightning", "timm", "transformers", "diffusers", "deepspeed", "megatron", "torchtitan",
-        "nemo", "fairseq2", "fairseq", "olmo",
+        "nemo", "fairseq2", "fairseq", "olmo", "espnet",
     }  # fmt: skip
     assert set(shipped()) == public | recipes | {"TwoClocks"}
     assert len(public) == 16
