@@ -36,6 +36,7 @@ from ._combine.tabulate import tabulate
 from ._core.fields import static
 from ._core.schedule import Schedule
 from ._optax import current_lr, fast_forward
+from ._schedulers import RECIPES as _RECIPES
 from ._schedulers.chained_scheduler import ChainedScheduler
 from ._schedulers.constant_lr import ConstantLR
 from ._schedulers.cosine_annealing_lr import CosineAnnealingLR
@@ -87,17 +88,7 @@ else:
         "compare": "_traces.compare",
         "record": "_traces.record",
         "Trace": "_traces.trace",
-        "diffusers": "diffusers",
-        "transformers": "transformers",
-        "timm": "timm",
-        "deepspeed": "deepspeed",
-        "megatron": "megatron",
-        "torchtitan": "torchtitan",
-        "nemo": "nemo",
-        "espnet": "espnet",
-        "fairseq": "fairseq",
-        "fairseq2": "fairseq2",
-        "olmo": "olmo",
+        **{library: library for library in _RECIPES},
     }
 
     def __getattr__(name):

@@ -165,7 +165,9 @@ class OptimizerParamScheduler(OfLibrary):
         x = xp.clip(xp.divide(t - (end - size), xp.where(size == 0, 1, size)), 0.0, 1.0)
         if style == "exponential":
             return 2.0 * xp.power(0.5, x) - 1.0
-        return wave(x) if style == "cosine" else 1.0 - rise("sqrt" * (style == "minus_sqrt"), x)
+        if style == "cosine":
+            return wave(x)
+        return 1.0 - rise("sqrt" if style == "minus_sqrt" else "linear", x)
 
     @property
     def weight_decay(self) -> WeightDecay:

@@ -13,7 +13,8 @@ Its trainer counts a step before the update, so its first update is at count 1, 
 `jaxsched.skip(jaxsched.per_update(schedule, batch), 1)`, with the number of tokens in a batch.
 
 Where a length may be given as a share of another one, exactly one of both is given.
-SequentialScheduler and ComposableScheduler are `jaxsched.join` of what they are made of.
+SequentialScheduler and ComposableScheduler are not here. `jaxsched.join` is near: it puts schedules
+one after the other, but each has its own `lr`, where OLMo-core hands on the last rate.
 """
 
 from typing import Any, ClassVar
@@ -615,17 +616,6 @@ class CosWithWarmupAndLinearDecay(CosWithWarmup):
     Port of https://olmo-core.readthedocs.io/en/latest/optim.html.
     """
 
-    lr: Rate
-    max_steps: Number
-    lr_field: str = static(default="lr")
-    initial_lr_field: str = static(default="initial_lr")
-    units: str = static(default="steps")
-    warmup: Number | None = None
-    warmup_steps: Number | None = None
-    warmup_fraction: Float | None = None
-    alpha_f: Float = 0.1
-    t_max: Number | None = None
-    warmup_min_lr: Rate = 0.0
     decay: Number | None = None
     decay_steps: Number | None = None
     decay_fraction: Float | None = static(default=0.1, when=_is_none)
@@ -833,6 +823,7 @@ def _known(numbers):
 def __getattr__(name: str) -> Any:
     if name in ("SequentialScheduler", "ComposableScheduler"):
         raise AttributeError(
-            f"`jaxsched.olmo.{name}` does not exist: `jaxsched.join` joins schedules at their ends."
+            f"`jaxsched.olmo.{name}` does not exist: `jaxsched.join` joins schedules at their ends,"
+            " each with an `lr` of its own."
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

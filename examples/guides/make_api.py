@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jaxsched
 import jaxsched.testing
+from jaxsched._schedulers import RECIPES
 
 PAGE = Path(__file__).with_name("api.md")
 INTRODUCTION = """\
@@ -93,20 +94,11 @@ def index(title: str, names: list[str], module) -> list[str]:
 
 def page() -> str:
     names = [n for n in jaxsched.__all__ if not inspect.ismodule(getattr(jaxsched, n))]
+    recipes = [getattr(jaxsched, name) for name in RECIPES]
     parts = {
         "PyTorch's schedulers": ([n for n in names if is_port(n)], jaxsched),
         "Everything else": ([n for n in names if not is_port(n)], jaxsched),
-        "jaxsched.diffusers": (jaxsched.diffusers.__all__, jaxsched.diffusers),
-        "jaxsched.transformers": (jaxsched.transformers.__all__, jaxsched.transformers),
-        "jaxsched.timm": (jaxsched.timm.__all__, jaxsched.timm),
-        "jaxsched.deepspeed": (jaxsched.deepspeed.__all__, jaxsched.deepspeed),
-        "jaxsched.megatron": (jaxsched.megatron.__all__, jaxsched.megatron),
-        "jaxsched.olmo": (jaxsched.olmo.__all__, jaxsched.olmo),
-        "jaxsched.torchtitan": (jaxsched.torchtitan.__all__, jaxsched.torchtitan),
-        "jaxsched.nemo": (jaxsched.nemo.__all__, jaxsched.nemo),
-        "jaxsched.espnet": (jaxsched.espnet.__all__, jaxsched.espnet),
-        "jaxsched.fairseq": (jaxsched.fairseq.__all__, jaxsched.fairseq),
-        "jaxsched.fairseq2": (jaxsched.fairseq2.__all__, jaxsched.fairseq2),
+        **{module.__name__: (module.__all__, module) for module in recipes},
         "jaxsched.testing": (jaxsched.testing.__all__, jaxsched.testing),
     }
     lines = [INTRODUCTION]

@@ -19,8 +19,7 @@ def add(commands) -> None:
 def run(options: Any) -> int:
     from rich.table import Table
 
-    from .._schedulers import SCHEDULERS
-    from .._text.names import RECIPES
+    from .._schedulers import RECIPES, SCHEDULERS
     from .output import Console
     from .signatures import ours, own, torchs
 

@@ -1,4 +1,4 @@
-"""How one count follows from another: what per_epoch, per_update, delay, skip have in common."""
+"""How one count follows from another: what per_epoch and its relatives have in common."""
 
 import itertools
 from collections.abc import Sequence

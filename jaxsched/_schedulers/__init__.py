@@ -1,4 +1,4 @@
-"""PyTorch's sixteen schedulers, for those who go through them all."""
+"""PyTorch's sixteen schedulers, and other libraries, for those who go through them all."""
 
 from .._core.value import Value
 from .chained_scheduler import ChainedScheduler
@@ -24,4 +24,9 @@ SCHEDULERS: tuple[type[Value], ...] = (
     LambdaLR, MultiplicativeLR, StepLR, MultiStepLR, ConstantLR, LinearLR, ExponentialLR,
     PolynomialLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, SWALR,
     *COMPOSITES, ReduceLROnPlateau,
+)  # fmt: skip
+# The libraries whose schedules are modules of jaxsched, which are loaded on first use.
+RECIPES = (
+    "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "olmo", "nemo",
+    "espnet", "fairseq", "fairseq2",
 )  # fmt: skip

@@ -11,18 +11,13 @@ from .._combine.join import join
 from .._combine.param_groups import ParamGroups
 from .._combine.product import Product
 from .._combine.ramp import Ramp
-from .._schedulers import SCHEDULERS
+from .._schedulers import RECIPES, SCHEDULERS
 
 _MAKERS: tuple[Callable[..., Any], ...] = (
     *SCHEDULERS, ParamGroups, Product, Ramp, per_epoch, per_batches, per_update, delay, skip, clip,
     join, from_function, from_rates,
 )  # fmt: skip
 NAMED: dict[str, Callable[..., Any]] = {maker.__name__: maker for maker in _MAKERS}
-# Modules of jaxsched, loaded on first use.
-RECIPES = (
-    "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
-    "fairseq", "olmo", "espnet",
-)  # fmt: skip
 
 
 def load_recipes_of(name: Any) -> Any:

@@ -16,7 +16,7 @@ from .from_torch import as_total_steps, from_torch, read
 from .snapshot import Pace, Snapshot, snapshot
 
 _INTERVALS = ("step", "epoch")  # in the order in which a Trainer steps at an epoch's end
-_NO_MATTER = {"name": None, "monitor": None, "strict": True, "reduce_on_plateau": False}
+_NO_MATTER = ("name", "monitor", "strict", "reduce_on_plateau")  # for the rate
 
 
 def from_lightning(

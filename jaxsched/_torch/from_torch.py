@@ -17,10 +17,10 @@ from .group_reader import GroupReader
 from .of_deepspeed import is_deepspeeds, of_deepspeed
 from .of_fairseq import is_fairseqs, of_fairseq
 from .of_megatron import is_megatrons, of_megatron
-from .of_timm import of_timm, timm_name
+from .of_timm import is_any_of_timms, of_timm
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
-from .subclasses import verify
+from .subclasses import verify_subclass
 
 
 def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beginning") -> Any:
@@ -78,22 +78,16 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     """
     scheduler = _checked(scheduler, "from_torch")
     total_steps = as_total_steps("from_torch", total_steps)
-    if start not in ("beginning", "now"):
-        raise ValueError(f"`from_torch(start=...)` must be 'beginning' or 'now', got {start!r}.")
+    check_start("from_torch", start)
     if start == "now" and takes_count(scheduler):
         raise ValueError(
             f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
             " `step` is told the count: `jaxsched.skip(schedule, n)` goes on from count n."
         )
-    if is_megatrons(scheduler):
-        try:
-            schedule = of_megatron(scheduler)
-        except Unreadable as reason:
-            raise ValueError(_asks_for_more(reason)) from None
-        return schedule if start == "beginning" else skip(schedule, scheduler.num_steps)
     taken = _snapshot_or_reason(scheduler)
     plateau = isinstance(taken, Snapshot) and taken.is_plateau
-    if start == "now" and total_steps is not None and not plateau:
+    stepped_by_hand = plateau or is_megatrons(scheduler)  # `step` takes a metric, or an increment
+    if start == "now" and total_steps is not None and not stepped_by_hand:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
@@ -119,18 +113,24 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
 
 def _converted(scheduler: Any, taken: Snapshot | Unreadable, total_steps: int | None) -> Any:
     """The schedule that a scheduler's attributes describe, from its beginning."""
-    if timm_name(type(scheduler)) is not None:
-        return of_timm(scheduler)
-    if is_fairseqs(scheduler):
-        return of_fairseq(scheduler)
-    if is_deepspeeds(scheduler):
-        return of_deepspeed(scheduler)
+    for is_one, of_one in _OF_LIBRARIES:
+        if is_one(scheduler):
+            return of_one(scheduler)
     if isinstance(taken, Unreadable):
         raise taken
     schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
     if issubclass(taken.cls, Subclass):
-        verify(scheduler, schedule)
+        verify_subclass(scheduler, schedule)
     return schedule
+
+
+# Classes apart from PyTorch's, told by their names, and how they are read.
+_OF_LIBRARIES = (
+    (is_any_of_timms, of_timm),
+    (is_fairseqs, of_fairseq),
+    (is_deepspeeds, of_deepspeed),
+    (is_megatrons, of_megatron),
+)
 
 
 def _snapshot_or_reason(scheduler: Any) -> Snapshot | Unreadable:
@@ -243,6 +243,12 @@ def _asks_for_more(reason: Any) -> str:
 def as_total_steps(name: str, total_steps: Any) -> int | None:
     """A number of counts, however it was written."""
     return as_positive_int(f"{name}(total_steps=...)", total_steps, optional=True)
+
+
+def check_start(name: str, start: Any) -> None:
+    """Raises for what is no moment that count 0 can be."""
+    if start not in ("beginning", "now"):
+        raise ValueError(f"`{name}(start=...)` must be 'beginning' or 'now', got {start!r}.")
 
 
 def read(taken: Snapshot, groups: list[dict[str, Any]], total_steps: int | None) -> Any:

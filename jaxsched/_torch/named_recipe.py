@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .._schedulers import RECIPES
 from .._schedulers.recipe import Recipe
-from .._text.names import RECIPES, load_recipes_of, maker
+from .._text.names import load_recipes_of, maker
 from .recognised import OURS
 
 _IN_THE_DICT = ("lr", "initial_lr", "last_epoch")

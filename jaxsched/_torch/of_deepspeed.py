@@ -5,13 +5,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from .._combine.param_groups import ParamGroups
-from .._core import numerics as xp
 from .errors import STEP_A_COPY, Unreadable
 from .numeric import int_if_integer, to_python
+from .verified import verify
 
 _MODULE = "deepspeed.runtime.lr_schedules"
 
@@ -109,27 +108,19 @@ _LENGTHS = "warmup_num_steps", "total_num_steps", "cycle_first_step_size", "lr_r
 
 def _verify(scheduler: Any, index: int, schedule: Any) -> None:
     """Raises where DeepSpeed's own function, or its rate now, is not the schedule's."""
-    now = scheduler.last_batch_iteration + 1
     probe = copy.copy(scheduler)
     if hasattr(probe, "interval_fn"):  # a method of the original
         probe.interval_fn = types.MethodType(scheduler.interval_fn.__func__, probe)
     ends = np.cumsum([getattr(schedule, name) for name in _LENGTHS if hasattr(schedule, name)])
     counts = np.unique([1, 2, *[int(end * x) for end in ends for x in (0.3, 0.7, 1, 1.3)]])
     counts = counts[counts > 0]
-    theirs = []
+    rates = []
     for count in counts:
         probe.last_batch_iteration = int(count) - 1
-        theirs.append(to_python(probe.get_lr()[index]))
-    counts = np.append(counts, now)
-    theirs.append(to_python(scheduler.optimizer.param_groups[index]["lr"]))
-    with jax.ensure_compile_time_eval(), xp.float64():
-        ours = np.asarray(schedule(counts))
-    off = np.abs(ours - theirs) > 1e-9 * np.abs(theirs) + 1e-12 * np.max(np.abs(theirs))
-    if off.any():
-        first = int(np.argmax(off))
-        raise Unreadable(
-            f"must have the rates that its attributes describe, {ours[first]} at count"
-            f" {counts[first]}, got {theirs[first]}: a rate or an attribute was changed, or it is"
-            " of another version of DeepSpeed than 0.19.8",
-            STEP_A_COPY,
-        )
+        rates.append(probe.get_lr()[index])
+    counts = np.append(counts, scheduler.last_batch_iteration + 1)
+    rates.append(scheduler.optimizer.param_groups[index]["lr"])
+    verify(
+        schedule, counts, rates, "a rate or an attribute was changed, or it is of another version"
+        " of DeepSpeed than 0.19.8", STEP_A_COPY,
+    )  # fmt: skip

@@ -3,13 +3,12 @@
 import copy
 from typing import Any
 
-import jax
 import numpy as np
 
 from .._combine.param_groups import ParamGroups
-from .._core import numerics as xp
 from .errors import Unreadable
 from .numeric import to_python
+from .verified import verify
 
 _MODULE, _NAME = "megatron.core.optimizer_param_scheduler", "OptimizerParamScheduler"
 _PER_GROUP = "max_lr", "min_lr", "start_wd", "end_wd"
@@ -43,16 +42,11 @@ def of_megatron(scheduler: Any) -> Any:
 
 def _verify(scheduler: Any, group: Any, schedule: Any) -> None:
     """Raises where Megatron's own functions of the count have other values than the schedule."""
-    probe, theirs = copy.copy(scheduler), []
+    probe, rates, decays = copy.copy(scheduler), [], []
     ends = (schedule.lr_warmup_steps, schedule.lr_decay_steps, schedule.wd_incr_steps)
     counts = np.unique([int(end * x) for end in ends for x in (0, 0.3, 0.7, 0.9, 1, 1.3)])
     for probe.num_steps in counts.tolist():
-        theirs.append([to_python(probe.get_lr(group)), to_python(probe.get_wd(group))])
-    with jax.ensure_compile_time_eval(), xp.float64():
-        ours = np.stack([schedule(counts), schedule.weight_decay(counts)], axis=1)
-    off = np.abs(ours - theirs) > 1e-9 * np.abs(theirs) + 1e-12 * np.abs(theirs).max(axis=0)
-    if off.any():
-        raise Unreadable(
-            "must have the rates that its attributes describe: it is of another version of Megatron"
-            " than 0.19.2"
-        )
+        rates.append(probe.get_lr(group))
+        decays.append(probe.get_wd(group))
+    for ours, theirs in ((schedule, rates), (schedule.weight_decay, decays)):
+        verify(ours, counts, theirs, "it is of another version of Megatron than 0.19.2")

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from .._combine.param_groups import ParamGroups
-from .._core import numerics as xp
 from .errors import STEP_FROM_START, Unreadable
 from .numeric import to_python
+from .verified import verify
 
 _NOT_KEPT = ("lr", "initialize")
 _PLATEAU = "PlateauLRScheduler"
+_CHANGED = (
+    "an attribute was changed after it was built, or it is of another version of timm than 1.0.31"
+)
 
 
 def timm_name(named: Any) -> str | None:
@@ -34,6 +36,11 @@ def timm_name(named: Any) -> str | None:
     return name if name in (*timm.__all__, _PLATEAU) else None
 
 
+def is_any_of_timms(scheduler: Any) -> bool:
+    """Whether a live scheduler is one of timm's, the plateau among them."""
+    return timm_name(type(scheduler)) is not None
+
+
 def is_timms(scheduler: Any) -> bool:
     """Whether a live scheduler is one of timm's whose rate goes by the count."""
     return timm_name(type(scheduler)) not in (None, _PLATEAU)
@@ -44,7 +51,9 @@ def of_timm(scheduler: Any) -> Any:
     where = "`from_torch(scheduler=...)`"
     members = _members(type(scheduler).__qualname__, vars(scheduler), where)
     for index, member in enumerate(members):
-        _verify(scheduler, index, member)
+        counts = _some_counts(member)
+        rates = [scheduler._get_lr(int(count))[index] for count in counts]
+        verify(member, counts, rates, _CHANGED)
     return _scaled(members, scheduler.optimizer.param_groups)
 
 
@@ -77,23 +86,6 @@ def _members(name: str, state: Mapping[str, Any], where: str) -> list[Any]:
         return [cls(to_python(rate), **own) for rate in state["base_values"]]
     except (TypeError, ValueError) as error:
         raise Unreadable(f"cannot be built here: {error}".rstrip("."), STEP_FROM_START) from error
-
-
-def _verify(scheduler: Any, index: int, schedule: Any) -> None:
-    """Raises where timm's own function of the count has another rate than the schedule."""
-    counts = _some_counts(schedule)
-    theirs = np.array([to_python(scheduler._get_lr(int(t))[index]) for t in counts], np.float64)
-    with jax.ensure_compile_time_eval(), xp.float64():
-        ours = np.asarray(schedule(counts))
-    off = np.abs(ours - theirs) > 1e-9 * np.abs(theirs) + 1e-12 * np.abs(theirs).max()
-    if off.any():
-        first = int(np.argmax(off))
-        raise Unreadable(
-            f"must have the rates that its attributes describe, {ours[first]} at count"
-            f" {counts[first]}, got {theirs[first]}: an attribute was changed after it was built,"
-            " or it is of another version of timm than 1.0.31",
-            STEP_FROM_START,
-        )
 
 
 def _some_counts(schedule: Any) -> np.ndarray:

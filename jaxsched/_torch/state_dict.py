@@ -19,7 +19,7 @@ from .._schedulers.multiplicative_lr import MultiplicativeLR
 from .._schedulers.recipe import Recipe
 from . import clocks, kinds, old_states
 from .errors import DifferentInitialRates, Unexplained, Unreadable
-from .from_torch import as_total_steps, read
+from .from_torch import as_total_steps, check_start, read
 from .group_reader import MOST_CALLS
 from .named_recipe import NamedRecipe, names_in_full, recipe_named
 from .numeric import int_if_integer, is_finite, to_python
@@ -100,10 +100,7 @@ def from_torch_state_dict(
         raise TypeError(
             f"`from_torch_state_dict(state_dict=...)` must be a dict, got {state_dict!r}."
         )
-    if start not in ("beginning", "now"):
-        raise ValueError(
-            f"`from_torch_state_dict(start=...)` must be 'beginning' or 'now', got {start!r}."
-        )
+    check_start("from_torch_state_dict", start)
     asked = _Given(given)
     try:
         if name is not None:

@@ -9,15 +9,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import numpy as np
-
-from .._combine.param_groups import ParamGroups, groups_of
-from .._core import numerics as xp
+from .._combine.param_groups import groups_of
 from .._schedulers.recipe import Subclass
-from .errors import STEP_FROM_START, Unreadable
+from .errors import Unreadable
 from .finds import Attribute, Entry, Find, Group, State
 from .numeric import to_python
+from .verified import counts_along, verify
 
 # The libraries' modules, by the module of ours that says the same.
 HOMES = {
@@ -56,42 +53,22 @@ def subclass_of(named: Any) -> type[Subclass] | None:
     return found if isinstance(found, type) and issubclass(found, Subclass) else None
 
 
-def verify(scheduler: Any, schedule: Any) -> None:
+def verify_subclass(scheduler: Any, schedule: Any) -> None:
     """Raises where the live one's own function of `last_epoch` has another rate."""
-    first = schedule[0] if isinstance(schedule, ParamGroups) else schedule
-    if getattr(first, "_has_own_count", False):
+    members = groups_of(schedule)
+    if getattr(members[0], "_has_own_count", False):
         return  # It is verified against the rate now.
     twin = copy.copy(scheduler)
     twin._get_lr_called_within_step = True  # It warns else.
-    members = groups_of(schedule)
-    counts = _some_counts(first)
-    theirs = []
+    counts, rows = counts_along(members[0]), []
     for count in counts:
-        twin.last_epoch = first.last_epoch + 1 + int(count)
-        theirs.append([to_python(rate) for rate in twin.get_lr()])
-    with jax.ensure_compile_time_eval(), xp.float64():
-        ours = np.stack([np.asarray(member(counts)) for member in members], axis=1)
-    expected = np.array(theirs, np.float64)
-    off = np.abs(ours - expected) > 1e-9 * np.abs(expected) + 1e-12 * np.abs(expected).max()
-    if off.any():
-        row, group = np.argwhere(off)[0]
-        raise Unreadable(
-            f"must have the rates that its attributes describe, {ours[row, group]} at count"
-            f" {counts[row]}, got {expected[row, group]}: an attribute was changed after it was"
-            " built, or its library is of another version",
-            STEP_FROM_START,
-        )
-
-
-def _some_counts(schedule: Any) -> np.ndarray:
-    """Counts in all stretches of the curve, as far as its numbers of steps tell them.
-
-    At the restarts of cycles a library may round to the cycle before.
-    """
-    numbers = [getattr(schedule, field.name) for field in schedule._field_table]
-    ends = {int(n) for n in numbers if isinstance(n, int | float) and 1 < n < 10**9}
-    along = [0, 1, *(end * share for end in ends for share in (0.25, 0.7, 0.95)), sum(ends) + 2]
-    return np.unique(np.array(along).astype(np.int64))
+        twin.last_epoch = members[0].last_epoch + 1 + int(count)
+        rows.append(twin.get_lr())
+    for member, rates in zip(members, zip(*rows, strict=True), strict=True):
+        verify(
+            member, counts, rates,
+            "an attribute was changed after it was built, or its library is of another version",
+        )  # fmt: skip
 
 
 # --- where they keep their arguments, unless in an attribute of the same name ---

@@ -476,7 +476,7 @@ def test_the_program_of_a_sequence_does_not_grow_with_its_length():
     assert lines(100) == lines(65) < 3 * lines(3)  # some for each step of a bisection
 
 
-@pytest.mark.parametrize("parts", [2, 3, 32, 33, 40])  # the search is another from 33 on
+@pytest.mark.parametrize("parts", [2, 3, 32, 33, 34, 64, 65])  # the search is another from 33 on
 def test_sequences_of_many_parts(parts):
     gammas, counts = 0.9 + 0.001 * np.arange(parts), np.arange(5 * parts + 3)
     milestones = list(range(5, 5 * parts, 5))

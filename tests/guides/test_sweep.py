@@ -15,7 +15,7 @@ import pytest
 import jaxsched as js
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-EPOCHS = 20
+EPOCHS = 60
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def each_candidate_is_trained_as_if_alone(swept):
         assert results["alone"]["loss"].shape == (10 * EPOCHS,)
         for name, alone in results["alone"].items():
             assert results["swept"][name].tobytes() == alone.tobytes(), f"{family}: {name}"
-        assert len(np.unique(results["validation"])) > 10  # Too large a rate always ends alike.
+        assert len(np.unique(results["validation"])) > 40  # Too large a rate always ends alike.
 
 
 def one_program_for_each_family(swept, sweep):

@@ -4,9 +4,9 @@ import inspect
 
 import numpy as np
 import pytest
-from alone import LR, adam, of_deepspeed, stepped
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from large_scale import LR, adam, of_deepspeed, stepped
 from recipes import assert_exact, assert_like_all
 
 import jaxsched as js

@@ -5,9 +5,9 @@ import inspect
 import jax
 import numpy as np
 import pytest
-from alone import LR, PEAK, STYLES, WEIGHTS, live_megatron, megatron_values, of_megatron
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from large_scale import LR, PEAK, STYLES, WEIGHTS, live_megatron, megatron_values, of_megatron
 from recipes import assert_exact, assert_like_all
 
 import jaxsched as js

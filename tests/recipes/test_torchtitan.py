@@ -6,9 +6,9 @@ import inspect
 import jax
 import numpy as np
 import pytest
-from alone import LR, live_torchtitan, of_torchtitan, stepped
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from large_scale import LR, live_torchtitan, of_torchtitan, stepped
 from recipes import assert_exact, assert_like_all
 
 import jaxsched as js

@@ -9,6 +9,7 @@ import pytest
 
 import jaxsched as js
 from jaxsched import Trace, compare
+from jaxsched._schedulers import RECIPES
 from jaxsched._traces.trace import shipped
 from jaxsched.testing import bound
 
@@ -97,45 +98,22 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-@pytest.mark.parametrize(
-    "library",
-    [
-        "transformers 5.23.0",
-        "diffusers 0.42.1",
-        "timm 1.0.31",
-        "deepspeed 0.19.8",
-        "torchtitan 0.3.0",
-        "nemo 3.0.0",
-        "fairseq2 0.8.1",
-        "fairseq 0.12.2",
-        "espnet 202511",
-    ],
-)
-def test_the_traces_of_a_library_tell_its_version(library):
-    module = getattr(js, library.split()[0])
-    traces = shipped()[library.split()[0]]
-    functions = {
-        "get_scheduler",
-        "get_reduce_on_plateau_schedule",
-        "create_scheduler_v2",
-        "from_config",
-    }
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_traces_of_a_library_tell_its_version(name):
+    module, traces = getattr(js, name), shipped()[name]
+    classes = {x for x in map(vars(module).get, module.__all__) if isinstance(x, type)}
 
-    assert {trace.library for trace in traces} == {library}
+    [library] = {trace.library for trace in traces}
     assert f"{library}, PyTorch 2.13.0" in repr(traces[0])
     members = [t.build() for t in traces]
     members = [m[0] if isinstance(m, js.ParamGroups) else m for m in members]
-    assert {type(m) for m in members} == {getattr(module, n) for n in {*module.__all__} - functions}
+    assert {type(m) for m in members} == classes
 
 
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    recipes = {
-        "lightning", "timm", "transformers", "diffusers", "deepspeed", "megatron", "torchtitan",
-        "nemo", "fairseq2", "fairseq", "olmo", "espnet",
-    }  # fmt: skip
-    assert set(shipped()) == public | recipes | {"TwoClocks"}
+    assert set(shipped()) == public | {*RECIPES} | {"TwoClocks", "lightning"}
     assert len(public) == 16
 
 

@@ -16,8 +16,8 @@ from test_config import line
 import jaxsched as js
 from jaxsched.__main__ import main
 from jaxsched._cli.signatures import ours, torchs
-from jaxsched._schedulers import SCHEDULERS
-from jaxsched._text.names import NAMED, RECIPES
+from jaxsched._schedulers import RECIPES, SCHEDULERS
+from jaxsched._text.names import NAMED
 from jaxsched._traces.trace import SHIPPED, shipped
 
 COMMANDS = ("list", "show", "plot", "check", "report", "record")

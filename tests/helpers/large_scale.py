@@ -1,22 +1,18 @@
-"""Files of libraries that need too much to be imported whole: each is loaded alone.
+"""DeepSpeed, Megatron, torchtitan and OLMo-core, live, and what is recorded of them.
 
-    PYTHONPATH=<where the libraries are> python tests/helpers/alone.py    # records their traces
-
-A library is where it would be imported from, but its packages are not run. Without it the tests
-skip.
+PYTHONPATH=<where the libraries are> python tests/helpers/large_scale.py    # records their traces
 """
 
 import enum
-import importlib.util
 import logging
 import sys
 import types
 from importlib.metadata import version
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from libraries import alone
 
 from jaxsched import Trace, deepspeed, megatron, olmo, to_config, torchtitan
 from jaxsched._torch.to_torch import build, momentum_in, torch_call
@@ -26,55 +22,29 @@ from jaxsched._traces.trace import SHIPPED, save_traces
 LR = 0.1
 
 
-def _stub(name, **members):
-    """A package, or a module of it, that is not run."""
-    if name not in sys.modules:
-        sys.modules[name] = types.ModuleType(name)
-    vars(sys.modules[name]).update(members)
-
-
-def load(name, **stubs):
-    """The module of that name, in a package that is not run; `stubs` are what it imports of it."""
-    pytest.importorskip("torch")
-    if name in sys.modules:
-        return sys.modules[name]
-    package, *inner = name.split(".")
-    found = importlib.util.find_spec(package)
-    if found is None:
-        pytest.skip(f"{package} is not installed")
-    root = Path(next(iter(found.submodule_search_locations)))
-    for module, members in stubs.items():
-        _stub(module, **members)
-    spec = importlib.util.spec_from_file_location(name, root.joinpath(*inner).with_suffix(".py"))
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def of_deepspeed():
     quiet = logging.getLogger("deepspeed")
     quiet.setLevel(logging.ERROR)
-    return load("deepspeed.runtime.lr_schedules", **{"deepspeed.utils": {"logger": quiet}})
+    return alone("deepspeed.runtime.lr_schedules", "deepspeed.utils", logger=quiet)
 
 
 def of_megatron():
-    quiet = {"log_single_rank": lambda *args: None}
-    return load("megatron.core.optimizer_param_scheduler", **{"megatron.core.utils": quiet})
+    name = "megatron.core.optimizer_param_scheduler"
+    return alone(name, "megatron.core.utils", log_single_rank=lambda *args: None)
 
 
 def of_torchtitan():
-    members = {
-        "torchtitan.config": {"Configurable": type("Configurable", (), {"Config": object})},
-        "torchtitan.tools.logging": {"logger": logging.getLogger("torchtitan")},
-        "torchtitan.components.optimizer.optimizer": {"OptimizersContainer": object},
-    }
-    return load("torchtitan.components.optimizer.lr_scheduler", **members)
+    stubs = ("config", "tools.logging", "components.optimizer.optimizer")
+    return alone(
+        "torchtitan.components.optimizer.lr_scheduler",
+        *(f"torchtitan.{stub}" for stub in stubs),
+        Configurable=type("Configurable", (), {"Config": object}),
+        logger=logging.getLogger("torchtitan"),
+        OptimizersContainer=object,
+    )
 
 
 def of_olmo():
-    class Config:
-        pass
-
     class Words(enum.StrEnum):
         pass
 
@@ -83,13 +53,18 @@ def of_olmo():
         def register(cls, name):
             return lambda inner: inner
 
-    members = {
-        "olmo_core.config": {"Config": Config, "Registrable": Registrable, "StrEnum": Words},
-        "olmo_core.distributed.utils": {"get_rank": lambda: 1},
-        "olmo_core.exceptions": {"OLMoConfigurationError": ValueError},
-        "olmo_core.optim.config": {"INITIAL_LR_FIELD": "initial_lr", "LR_FIELD": "lr"},
-    }
-    return load("olmo_core.optim.scheduler", **members)
+    stubs = ("config", "distributed.utils", "exceptions", "optim.config")
+    return alone(
+        "olmo_core.optim.scheduler",
+        *(f"olmo_core.{stub}" for stub in stubs),
+        Config=type("Config", (), {}),
+        Registrable=Registrable,
+        StrEnum=Words,
+        get_rank=lambda: 1,
+        OLMoConfigurationError=ValueError,
+        INITIAL_LR_FIELD="initial_lr",
+        LR_FIELD="lr",
+    )
 
 
 def adam(rates=(LR,)):
