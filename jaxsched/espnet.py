@@ -12,23 +12,15 @@ of steps of the warm-up.
 
 import itertools
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from ._core import numerics as xp
-from ._core.fields import LastEpoch, NumberKind, Rate, static
+from ._core.fields import LastEpoch, Numbers, Rate, static
 from ._core.number import Float, Number, concrete, is_concrete
 from ._core.schedule import CarriesRate
 from ._schedulers.recipe import Subclass
 from ._schedulers.shapes import share
 
-if TYPE_CHECKING:
-    import jax
-    import numpy as np
-
 __all__ = ["NoamLR", "PiecewiseLinearWarmupLR", "TristageLR", "WarmupLR", "WarmupStepLR"]
-
-Numbers: TypeAlias = Annotated["Sequence[Number] | jax.Array | np.ndarray", NumberKind(rank=1)]
 
 
 def _noam(step, size):

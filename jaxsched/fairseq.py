@@ -14,22 +14,13 @@ point, which comes out just below an integer at some restarts; there it has, for
 rate at the end of the period before. Here each period begins where it is due.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, TypeAlias
-
 from ._core import numerics as xp
-from ._core.fields import NumberKind, Rate, static
+from ._core.fields import Numbers, Rate, static
 from ._core.number import Float, Number, concrete, is_concrete
 from ._schedulers.recipe import OfLibrary
 from ._schedulers.shapes import cycle, share, wave
 
-if TYPE_CHECKING:
-    import jax
-    import numpy as np
-
 __all__ = ["cosine", "inverse_sqrt", "polynomial_decay", "tri_stage"]
-
-Ratios: TypeAlias = Annotated["Sequence[Number] | jax.Array | np.ndarray", NumberKind(rank=1)]
 
 
 class _Schedule(OfLibrary):
@@ -195,7 +186,7 @@ class tri_stage(_Schedule):
     warmup_steps: Number = 0
     hold_steps: Number = 0
     decay_steps: Number = 0
-    phase_ratio: Ratios | None = None
+    phase_ratio: Numbers | None = None
     init_lr_scale: Float = 0.01
     final_lr_scale: Float = 0.01
     max_update: Number | None = None

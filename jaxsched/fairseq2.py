@@ -17,23 +17,15 @@ count, the rate at the end of the cycle before. Here each cycle begins where it 
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from ._core import numerics as xp
-from ._core.fields import LastEpoch, NumberKind, Rate, static
+from ._core.fields import LastEpoch, Numbers, Rate, static
 from ._core.number import Float, Number, concrete, is_concrete
 from ._core.schedule import CarriesRate
 from ._schedulers.recipe import Subclass
 from ._schedulers.shapes import cycle, share, wave
 
-if TYPE_CHECKING:
-    import jax
-    import numpy as np
-
 __all__ = ["CosineAnnealingLR", "MyleLR", "NoamLR", "PolynomialDecayLR", "TriStageLR"]
-
-Ratios: TypeAlias = Annotated["Sequence[Number] | jax.Array | np.ndarray", NumberKind(rank=1)]
 
 
 class _Warmed(Subclass, CarriesRate):
@@ -302,7 +294,7 @@ class TriStageLR(_Warmed):
 
     lr: Rate
     num_steps: Number
-    stage_ratio: Ratios
+    stage_ratio: Numbers
     _: dataclasses.KW_ONLY
     start_lr_scale: Float = 0.01
     final_lr_scale: Float = 0.01

@@ -39,6 +39,7 @@ Length: TypeAlias = Annotated[Number, NumberKind(infinite=True)]
 Lengths: TypeAlias = Annotated[
     "Sequence[Number] | jax.Array | np.ndarray", NumberKind(infinite=True, rank=1)
 ]
+Numbers: TypeAlias = Annotated["Sequence[Number] | jax.Array | np.ndarray", NumberKind(rank=1)]
 Counts: TypeAlias = Annotated["Sequence[int] | jax.Array | np.ndarray", NumberKind(rank=1)]
 Metric: TypeAlias = Annotated[Float, NumberKind(infinite=True, subnormal=True)]
 PositiveInt: TypeAlias = Annotated[Int, NumberKind(integers=range(1, 2**63))]
