@@ -13,7 +13,8 @@ Eleven ways in:
 - `from_torch(scheduler)`, `from_torch_state_dict(...)`: a live scheduler, or a checkpoint
 - `to_torch(schedule, optimizer)`: and back
 - `ParamGroups`: one schedule for each parameter group
-- `current_lr(opt_state)`, `fast_forward(opt_state, count)`: the rate now; resume at a count
+- `current_lr(opt_state)`, `log_rates(opt_state)`, `fast_forward(opt_state, count)`: the rate now,
+  also for logs; resume at a count
 - `Schedule`, `static`: the base class, for a curve of your own
 - `Ramp`, `join`, `clip`, `from_function`, `jaxsched.transformers.get_scheduler`, ...: recipes
 - `stack(schedules)`, `tabulate(schedule, num_steps)`: a sweep as one schedule; a lookup table
@@ -35,7 +36,7 @@ from ._combine.stack import stack
 from ._combine.tabulate import tabulate
 from ._core.fields import static
 from ._core.schedule import Schedule
-from ._optax import current_lr, fast_forward
+from ._optax import current_lr, fast_forward, log_rates
 from ._schedulers import RECIPES as _RECIPES
 from ._schedulers.chained_scheduler import ChainedScheduler
 from ._schedulers.constant_lr import ConstantLR
@@ -145,6 +146,7 @@ __all__ = [  # noqa: RUF022
     "static",
     # Optax
     "current_lr",
+    "log_rates",
     "fast_forward",
     # PyTorch
     "from_torch",

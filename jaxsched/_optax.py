@@ -1,10 +1,12 @@
 """Reads the rate in an optimizer's state, and sets its step counts."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from ._core.number import as_count
@@ -37,37 +39,92 @@ def current_lr(opt_state: Any) -> Any:
     >>> current_lr(state)
     Array(0.025, dtype=float32)
     """
-    _refuse_optimizer("current_lr", opt_state)
-    rate = _rate_in(getattr(opt_state, "opt_state", opt_state))  # an nnx.Optimizer or a TrainState
+    return _applied("current_lr", opt_state)
+
+
+def log_rates(opt_state: Any, name: str = "lr") -> dict[str, float]:
+    """The rates that the last update applied, as a flat dict for a CSV file, TensorBoard or wandb.
+
+        one rate               {"lr": 0.01}
+        groups of a partition  {"lr/backbone": 0.001, "lr/head": 0.01}
+        a batch of rates       {"lr/0": 0.1, "lr/1": 0.2}
+
+    Args:
+      opt_state: an optimizer's state, as for `current_lr`, outside of `jax.jit`.
+      name: what the keys begin with.
+
+    Returns:
+      A dict of Python floats. Each has the fewest decimals that give the same float32 (or the
+      rate's own type) back: 0.01, not 0.009999999776482582.
+
+    Raises:
+      TypeError: if `opt_state` is the optimizer and not its state, or traced.
+      ValueError: if no state injects a `learning_rate`, or several do outside of a partition.
+
+    >>> import jax.numpy as jnp
+    >>> import jaxsched, optax
+    >>> groups = jaxsched.ParamGroups([jaxsched.StepLR(lr, step_size=30) for lr in (0.001, 0.01)])
+    >>> optimizer = groups.partition(
+    ...     optax.inject_hyperparams(optax.sgd), {"backbone": 0, "head": 1}
+    ... )
+    >>> log_rates(optimizer.init({"backbone": jnp.zeros(3), "head": jnp.zeros(1)}))
+    {'lr/0': 0.001, 'lr/1': 0.01}
+    """
+    rates = _applied("log_rates", opt_state)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(rates)):
+        raise TypeError(
+            "`log_rates(opt_state=...)` must be concrete, got traced values: call it outside of"
+            " `jax.jit`, with the state that the jitted step returns."
+        )
+    return dict(_flat(rates, name))
+
+
+def _flat(rates: Any, name: str) -> Iterator[tuple[str, float]]:
+    if isinstance(rates, dict):
+        parts = [(f"{name}/{label}", rate) for label, rate in rates.items()]
+    elif np.ndim(rates):
+        parts = [(f"{name}/{index}", rate) for index, rate in enumerate(np.asarray(rates))]
+    else:
+        yield name, float(str(np.asarray(rates)[()]))  # NumPy prints the shortest decimals.
+        return
+    for longer, rate in parts:
+        yield from _flat(rate, longer)
+
+
+def _applied(caller: str, opt_state: Any) -> Any:
+    """The rate that the last update applied, or the groups' rates by label."""
+    _refuse_optimizer(caller, opt_state)
+    state = getattr(opt_state, "opt_state", opt_state)  # of an nnx.Optimizer or a TrainState
+    rate = _rate_in(caller, state)
     if rate is None:
         raise ValueError(
-            "`current_lr(opt_state)` must contain an injected learning rate, got a state without:"
+            f"`{caller}(opt_state)` must contain an injected learning rate, got a state without:"
             " make the optimizer with `optax.inject_hyperparams(optax.adam)(learning_rate=...)`,"
             " or call the schedule with the step count."
         )
     return rate
 
 
-def _rate_in(opt_state: Any) -> Any:
-    """The rate, or the groups' rates by label; None without an injected rate."""
+def _rate_in(caller: str, opt_state: Any) -> Any:
+    """The same, or None without an injected rate."""
     nodes, _ = jax.tree_util.tree_flatten_with_path(opt_state, is_leaf=_has_rates)
     found = {}
     for path, node in nodes:
-        if _has_rates(node) and (rate := _rate_of(node)) is not None:
+        if _has_rates(node) and (rate := _rate_of(caller, node)) is not None:
             found[jax.tree_util.keystr(path) or "the state itself"] = rate
     if len(found) > 1:
         raise ValueError(
-            "`current_lr(opt_state)` must contain one injected learning rate, got several, at"
+            f"`{caller}(opt_state)` must contain one injected learning rate, got several, at"
             f" {', '.join(found)}: pass one of these states."
         )
     return next(iter(found.values()), None)
 
 
-def _rate_of(node: Any) -> Any:
+def _rate_of(caller: str, node: Any) -> Any:
     if _injects(node):
         rate = node.hyperparams["learning_rate"]
         return rate[...] if hasattr(rate, "get_value") else rate
-    groups = {label: _rate_in(state) for label, state in node.inner_states.items()}
+    groups = {label: _rate_in(caller, state) for label, state in node.inner_states.items()}
     rates = {label: rate for label, rate in groups.items() if rate is not None}
     return rates if len(rates) > 1 else next(iter(rates.values()), None)
 

@@ -25,7 +25,7 @@ GUIDES = ROOT / "examples" / "guides"
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted(GUIDES.glob("*.md"))]
 LINKED = [*PAGES, ROOT / "examples" / "README.md", ROOT / "benchmarks" / "README.md"]
-OPTIONAL = "torch", "transformers", "diffusers", "timm", "flax", "orbax", "flatbuffers"
+OPTIONAL = "torch|transformers|diffusers|timm|flax|orbax|flatbuffers|tensorboardX|wandb"
 NUMBER = r"-?\d+\.\d*(?:e[+-]?\d+)?"
 
 
@@ -56,7 +56,7 @@ def load(path):
 
 def run_python(snippet, name, namespace):
     """Runs a block, and compares each `expression  # Array(...)` in it with what it gives."""
-    needed = re.findall(rf"^(?:import|from) ({'|'.join(OPTIONAL)})\b", snippet, re.MULTILINE)
+    needed = re.findall(rf"^(?:import|from) ({OPTIONAL})\b", snippet, re.MULTILINE)
     if any(find_spec(module) is None for module in needed):
         return
     exec(compile(snippet, name, "exec"), namespace)

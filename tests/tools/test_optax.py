@@ -11,7 +11,7 @@ from flax.training.train_state import TrainState
 from schedules import DERIVED, LR, SCHEDULES, SINGLES
 
 import jaxsched as js
-from jaxsched import current_lr, fast_forward
+from jaxsched import current_lr, fast_forward, log_rates
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +213,66 @@ RESUMABLE = HOLDERS | {
     "injected adam": optax.inject_hyperparams(optax.adam)(learning_rate=E),
     "multi steps": optax.MultiSteps(INJECTED, every_k_schedule=1),
 }
+
+
+# --- log_rates: what goes into a log ---
+
+
+def test_log_rates_are_the_shortest_decimals():
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=js.StepLR(0.01, step_size=2))
+    logged = [log_rates(state) for _, state in updates(optimizer, 3)]
+
+    assert logged == [{"lr": 0.01}, {"lr": 0.01}, {"lr": 0.001}]
+    assert all(type(rate) is float for rates in logged for rate in rates.values())
+
+
+@pytest.mark.parametrize("schedule", SINGLES.values(), ids=SINGLES)
+def test_log_rates_are_the_same_float32(schedule):
+    optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=schedule)
+
+    for _, state in updates(optimizer, 3):
+        assert np.float32(log_rates(state, "rate")["rate"]) == current_lr(state)
+
+
+def test_log_rates_of_groups_nested_ones_and_a_batch():
+    groups = js.ParamGroups([js.StepLR(0.001, 30), js.StepLR(0.01, 30)])
+    injected = optax.inject_hyperparams(optax.sgd)
+    optimizer = groups.partition(injected, {"backbone": 0, "head": 1})
+    inner = optax.partition(
+        {"a": injected(learning_rate=0.3), "b": injected(learning_rate=E)},
+        {"backbone": "a", "head": "b"},
+    )
+    outer = optax.partition(
+        {"x": inner, "y": injected(learning_rate=0.7)}, {"backbone": "x", "head": "y"}
+    )
+    batch = jax.vmap(lambda lr: injected(learning_rate=lr).init(PARAMS))(jnp.array([0.1, 0.2]))
+
+    assert log_rates(optimizer.init(PARAMS)) == {"lr/0": 0.001, "lr/1": 0.01}
+    assert log_rates(batch) == {"lr/0": 0.1, "lr/1": 0.2}
+    state = outer.init(PARAMS)
+    assert log_rates(state) == {"lr/x/a": 0.3, "lr/x/b": 0.1, "lr/y": 0.7}
+
+
+def test_log_rates_of_nnx_and_of_bfloat16():
+    model = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+    tx = optax.inject_hyperparams(optax.sgd)(learning_rate=E)
+    rounded = optax.inject_hyperparams(optax.sgd)(learning_rate=jnp.bfloat16(0.1))
+
+    assert log_rates(nnx.Optimizer(model, tx, wrt=nnx.Param)) == {"lr": 0.1}
+    assert jnp.bfloat16(log_rates(rounded.init(PARAMS))["lr"]) == jnp.bfloat16(0.1)
+
+
+def test_log_rates_says_what_it_needs():
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=E)
+
+    with pytest.raises(TypeError, match=r"outside of `jax.jit`"):
+        jax.jit(log_rates)(optimizer.init(PARAMS))
+    with pytest.raises(
+        TypeError, match=r"`log_rates\(opt_state=...\)` must be the optimizer's state"
+    ):
+        log_rates(optimizer)
+    with pytest.raises(ValueError, match=r"`log_rates\(opt_state\)` must contain an injected"):
+        log_rates(optax.sgd(E).init(PARAMS))
 
 
 @pytest.mark.parametrize("optimizer", RESUMABLE.values(), ids=RESUMABLE)
