@@ -68,6 +68,7 @@ if _typing.TYPE_CHECKING:
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers
+    from ._report.report import report
     from ._text.config import from_config, to_config
     from ._torch.from_lightning import from_lightning
     from ._torch.from_torch import current_count, from_torch
@@ -86,6 +87,7 @@ else:
         "from_torch": "_torch.from_torch",
         "from_torch_state_dict": "_torch.state_dict",
         "to_torch": "_torch.to_torch",
+        "report": "_report.report",
         "compare": "_traces.compare",
         "record": "_traces.record",
         "Trace": "_traces.trace",
@@ -160,4 +162,5 @@ __all__ = [  # noqa: RUF022
     "record",
     "Trace",
     "compare",
+    "report",
 ]

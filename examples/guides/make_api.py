@@ -29,7 +29,7 @@ METHODS = {
     "ParamGroups": ["rates", "momentum", "partition", "single"],
     "ReduceLROnPlateau": ["init", "update", "held", "step", "averaged"],
     "TanhLRScheduler": ["get_cycle_length"],
-    "Trace": ["save", "load", "build"],
+    "Trace": ["save", "load", "from_rates", "build"],
     "WSDLRScheduler": ["get_cycle_length"],
 }
 SECTIONS = "Args", "Returns", "Raises", "Warns"

@@ -10,12 +10,11 @@ import jax
 
 from .. import __version__
 from .._combine.param_groups import groups_of
-from .._core import numerics as xp
 from .._text.config import items_of
 from .._text.parse import MOST_TABULATED
 from .._text.source import brief
-from .._traces.compare import Comparison, compare, relative_text
-from .._traces.trace import Trace, load_traces, shipped
+from .._traces.compare import Comparison, compare_both, relative_text
+from .._traces.trace import LOGGED, Trace, load_traces, shipped
 from .arguments import command
 
 # Errors that a damaged file can cause; any other RuntimeError comes from the device.
@@ -121,11 +120,8 @@ def _check_tables(config: Any) -> None:
 
 def _compare_both(item: tuple[str, Trace, Any]) -> tuple[Comparison, Comparison]:
     name, trace, schedule = item
-    both = []
-    for x64 in (False, True):
-        with _about(name, trace), xp.float64(x64):
-            both.append(compare(schedule, trace))
-    return both[0], both[1]
+    with _about(name, trace):
+        return compare_both(schedule, trace)
 
 
 @contextlib.contextmanager
@@ -147,16 +143,16 @@ def verdict(results: list[Result]) -> str:
 
     wrong = sum(not comparison.ok for *_, pair in results for comparison in pair)
     differ = f"{plural(wrong, 'comparison')} differ{'s' if wrong == 1 else ''}"
-    torch = ", ".join(sorted({trace.torch for _, trace, *_ in results}))
+    versions = {trace.torch for _, trace, *_ in results}
+    torch = sorted(f"PyTorch {version}" if version else LOGGED for version in versions)
     libraries = sorted({trace.library for _, trace, *_ in results if trace.library})
-    of_libraries = "".join(f", {library}" for library in libraries)
     device = jax.devices()[0]
     return (
         f"{plural(len(results), 'configuration')},"
         f" {plural(sum(pair[0].num_steps for *_, pair in results), 'step')},"
         f" {differ if wrong else 'all match PyTorch'}"
         f" | {device.platform} ({device.device_kind}) | jaxsched {__version__},"
-        f" jax {jax.__version__}, traces of PyTorch {torch}{of_libraries}"
+        f" jax {jax.__version__}, traces of {', '.join([*torch, *libraries])}"
     )
 
 
@@ -166,10 +162,11 @@ def _print_table(console: Any, results: list[Result]) -> None:
 
     closed = any(trace.closed_form is not None for _, trace, *_ in results)
     drift = "\nafter T_max: compared with PyTorch's closed form, as its recursion drifts"
+    rounded = any(trace.rtol for _, trace, *_ in results)
     table = Table(
         caption="largest errors: ULP (units in the last place), relative; both without 1e-15 of the"
-        " peak rate\nbounds: 0.501 ULP in float32, 1e-12 relative in float64"
-        + (drift if closed else "")
+        f" peak rate{' and the rounding of the log' if rounded else ''}"
+        "\nbounds: 0.501 ULP in float32, 1e-12 relative in float64" + (drift if closed else "")
     )
     table.add_column("scheduler", no_wrap=True)
     for heading in ("configs", "steps", "float32 ULP", "float64 relative"):

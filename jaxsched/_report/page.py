@@ -25,7 +25,7 @@ from .. import __version__
 from .._core import numerics as xp
 from .._text.call import call_text
 from .._traces.compare import MOST_ULP, Comparison, curves, relative_text
-from .._traces.trace import Trace
+from .._traces.trace import LOGGED, Trace
 from . import chart
 
 Pair = tuple[Comparison, Comparison]  # in float32, in float64
@@ -156,7 +156,7 @@ class Group:
 
     @property
     def torch(self) -> str:
-        return ", ".join(sorted({card.trace.torch for card in self.cards}))
+        return ", ".join(sorted({card.trace.torch or LOGGED for card in self.cards}))
 
 
 def _badness(error: float) -> tuple[bool, float]:
@@ -197,7 +197,7 @@ def _facts(trace: Trace) -> list[str]:
         facts.append(f"{trace.lr.shape[1]} parameter groups")
     if trace.metrics is not None:
         facts.append("with metrics")
-    return [*facts, trace.optimizer, trace.source]
+    return [*facts, *filter(None, [trace.optimizer]), trace.source]
 
 
 def _evidence(comparison: Comparison) -> Evidence:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._combine.combined import momentum_of
 from .._combine.param_groups import ParamGroups, groups_of
+from .._core import numerics as xp
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .trace import Trace
 
@@ -71,9 +72,9 @@ class Comparison:
 
     `worst_ulp` is the largest error in units in the last place of that type, `worst_relative` the
     largest relative error; 1e-15 of the peak rate is subtracted from each error first, for
-    PyTorch's own rounding. `ok` says whether all errors are within the bound: 0.501 ULP in float32,
-    1e-12 relative in float64. `worst_count` is the count of the largest error in the unit of the
-    bound; `ours` and `torch` are the two values there.
+    PyTorch's own rounding, and the `rtol` of the trace. `ok` says whether all errors are within the
+    bound: 0.501 ULP in float32, 1e-12 relative in float64. `worst_count` is the count of the
+    largest error in the unit of the bound; `ours` and `torch` are the two values there.
     """
 
     dtype: str
@@ -136,6 +137,15 @@ def compare(schedule: Any, trace: Trace) -> Comparison:
     return max(results, key=lambda result: (not result.ok, result.worst))
 
 
+def compare_both(schedule: Any, trace: Trace) -> tuple[Comparison, Comparison]:
+    """The comparisons in float32 and in float64."""
+    both = []
+    for x64 in (False, True):
+        with xp.float64(x64):
+            both.append(compare(schedule, trace))
+    return both[0], both[1]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Curve:
     """A recorded quantity and jaxsched's, at each step of a trace (and in each parameter group).
@@ -171,9 +181,9 @@ def curves(schedule: Any, trace: Trace) -> list[Curve]:
         )
     if not callable(schedule) and not isinstance(schedule, ParamGroups | ReduceLROnPlateau):
         raise TypeError(f"`compare(schedule=...)` must be a schedule, got {schedule!r}.")
-    found = [_measure("lr", _rates(schedule, trace), trace.reference)]
+    found = [_measure("lr", _rates(schedule, trace), trace.reference, trace.rtol)]
     if trace.momentum is not None:
-        found.append(_measure("momentum", _momenta(schedule, trace), trace.momentum))
+        found.append(_measure("momentum", _momenta(schedule, trace), trace.momentum, trace.rtol))
     return found
 
 
@@ -239,8 +249,8 @@ def at_counts(schedule, counts: np.ndarray) -> np.ndarray:
     return np.broadcast_to(rates, padded.shape)[: len(counts)]
 
 
-def _measure(what: str, ours: np.ndarray, torch: np.ndarray) -> Curve:
-    granted = MOST_OF_PEAK * _peak(torch)
+def _measure(what: str, ours: np.ndarray, torch: np.ndarray, rtol: float) -> Curve:
+    granted = MOST_OF_PEAK * _peak(torch) + rtol * np.abs(torch)
     error = np.maximum(np.abs(ours.astype(np.float64) - torch) - granted, 0.0)
     with np.errstate(divide="ignore", over="ignore"):
         ulps = error / ulp(torch, ours.dtype)

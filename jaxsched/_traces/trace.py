@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._core.schedule import without_warnings
-from .._text.config import from_config
+from .._text.config import from_config, to_config
 from .._text.expression import Expression
 from .._text.files import write
 from .._text.source import brief
@@ -23,6 +23,8 @@ from .._text.source import brief
 FORMAT = 1
 MOST_WORK = 20_000_000  # operations to compute the metrics of all steps: some seconds
 MOST_COUNT = 2**53  # integers up to it are exact in float64
+MOST_ROUNDED = 0.01  # of a logged rate; what is coarser shows nothing
+LOGGED = "rates from a log"
 
 
 SHIPPED = Path(__file__).parent / "data"
@@ -46,6 +48,8 @@ class Trace:
         `(counts[-1],)` or (for a long run) an expression of the step, rounded to float32; or None.
       schedule: the config of the jaxsched schedule, or None if it has none.
       library: the library that the scheduler is of, and its version, if it is not PyTorch's.
+      rtol: how far a recorded rate may be from the one that was applied, as a fraction of it: 0
+        for exact ones, 2**-24 for ones that were rounded to float32.
     """
 
     torch: str
@@ -58,6 +62,7 @@ class Trace:
     metrics: np.ndarray | Expression | None = None
     schedule: dict[str, Any] | None = None
     library: str | None = None
+    rtol: float = 0.0
 
     def __repr__(self) -> str:
         count = f"{len(self.counts):,} count{'' if len(self.counts) == 1 else 's'}"
@@ -67,8 +72,69 @@ class Trace:
     @property
     def source(self) -> str:
         """What was recorded: PyTorch's version, and the other library's if there is one."""
+        if not self.torch:
+            return f"rates from a log, rounded to {self.rtol:.2g}" if self.rtol else LOGGED
         of_library = f"{self.library}, " if self.library else ""
         return f"{of_library}PyTorch {self.torch}"
+
+    @staticmethod
+    def from_rates(
+        rates: Any,
+        *,
+        counts: Any = None,
+        momenta: Any = None,
+        metrics: Any = None,
+        schedule: Any = None,
+        call: str = "a training loop",
+        rtol: float | None = None,
+    ) -> "Trace":
+        """A trace of rates that a training loop has logged, to compare a schedule with.
+
+        Args:
+          rates: the rates, of shape `(steps,)` or `(steps, groups)`: those of the updates (or
+            epochs, if the schedule counts epochs) `counts`.
+          counts: integers from 0 up, in ascending order; by default 0, 1, 2, ...
+          momenta: the momenta (Adam's beta1) of the same shape, if they are cycled.
+          metrics: for a ReduceLROnPlateau, the metrics up to the last count, one for each step.
+          schedule: the schedule that is to have these rates. It is saved in the file, so that
+            `jaxsched check FILE` can compare; `jaxsched.compare` does not need it.
+          call: what logged the rates, for display.
+          rtol: the rounding of the logged numbers, relative, up to 0.01: 0 by default; 2**-24 for
+            float32, also without being told so for a float32 array; 2**-23 for the shortest
+            decimals of float32, as of `log_rates`; 0.5e-5 for `f"{lr:.5e}"`.
+
+        Returns:
+          A `Trace`.
+
+        Raises:
+          TypeError: for a `schedule` that is none, or holds a Python function.
+          ValueError: for rates, counts, momenta or metrics that are no finite numbers, or whose
+            shapes do not fit; for an `rtol` that is not from 0 to 0.01.
+
+        >>> import jaxsched
+        >>> logged = Trace.from_rates([0.1, 0.1, 0.01], counts=[0, 1, 30])
+        >>> print(jaxsched.compare(jaxsched.StepLR(0.1, step_size=30), logged))
+        matches PyTorch: 3 steps in float32, worst 0.24 ULP at step 30
+        (lr 0.009999999776482582, PyTorch 0.01)
+        """
+        if rtol is None:
+            rtol = 2.0**-24 if np.asarray(rates).dtype == np.float32 else 0.0
+        if not 0 <= rtol <= MOST_ROUNDED:
+            raise ValueError(f"`from_rates(rtol=...)` must be from 0 to 0.01, got {rtol!r}.")
+        lr = _numbers("rates", rates)
+        trace = Trace(
+            torch="",
+            call=call,
+            optimizer="",
+            counts=np.arange(len(lr)) if counts is None else _counts_of(counts),
+            lr=lr,
+            momentum=None if momenta is None else _numbers("momenta", momenta),
+            metrics=None if metrics is None else _numbers("metrics", metrics),
+            schedule=None if schedule is None else to_config(schedule),
+            rtol=float(rtol),
+        )
+        _check_shapes(trace)
+        return trace
 
     @property
     def reference(self) -> np.ndarray:
@@ -121,6 +187,48 @@ class Trace:
         return traces[0]
 
 
+def _numbers(name: str, values: Any) -> np.ndarray:
+    """Finite numbers in float64, of at least one step."""
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"`from_rates({name}=...)` must be numbers, got {values!r}.") from None
+    if not array.size or array.ndim not in (1, 2) or not np.isfinite(array).all():
+        raise ValueError(
+            f"`from_rates({name}=...)` must be finite numbers of shape (steps,) or (steps, groups),"
+            f" got {brief(repr(values), 60)} of shape {array.shape}."
+        )
+    return array
+
+
+def _counts_of(counts: Any) -> np.ndarray:
+    array = np.asarray(counts)
+    if array.ndim != 1 or (array != np.floor(array)).any() or not _has_ascending(array):
+        raise ValueError(
+            "`from_rates(counts=...)` must be integers from 0 up in ascending order, got"
+            f" {brief(repr(counts), 60)}."
+        )
+    return array.astype(np.int64)
+
+
+def _has_ascending(counts: np.ndarray) -> bool:
+    return bool((np.diff(counts) > 0).all() and (counts[:1] >= 0).all())
+
+
+def _check_shapes(trace: Trace) -> None:
+    """Raises a ValueError for logged columns that do not belong together."""
+    needed = {"counts": trace.lr.shape[:1], "momentum": trace.lr.shape}
+    needed["metrics"] = (int(trace.counts[-1]),) if trace.counts.size else ()
+    for name, shape in needed.items():
+        column = getattr(trace, name)
+        if column is not None and column.shape != shape:
+            argument = "momenta" if name == "momentum" else name
+            raise ValueError(
+                f"`from_rates({argument}=...)` must have the shape {shape} for rates of shape"
+                f" {trace.lr.shape} up to count {trace.counts[-1:].tolist()}, got {column.shape}."
+            )
+
+
 @functools.lru_cache(maxsize=4)
 def _stream(metrics: Expression, number: int) -> np.ndarray:
     if number * (metrics.size + 10) > MOST_WORK:  # 10: the loop itself
@@ -153,6 +261,8 @@ def _line(trace: Trace) -> str:
     if (trace.counts == np.arange(len(trace.counts))).all():
         fields["counts"] = len(trace.counts)
     line = {"jaxsched_trace": FORMAT} | {k: v for k, v in fields.items() if v is not None}
+    if not trace.rtol:
+        del line["rtol"]
     return json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -225,8 +335,7 @@ def _has_sound_counts(trace: Trace) -> bool:
     counts = trace.counts
     return bool(
         counts.shape == trace.lr.shape[:1]
-        and (np.diff(counts) > 0).all()
-        and counts[0] >= 0
+        and _has_ascending(counts)
         and (trace.metrics is None or _has_sound_metrics(trace))
     )
 
@@ -239,7 +348,8 @@ def _has_sound_metrics(trace: Trace) -> bool:
 def _has_sound_words(trace: Trace) -> bool:
     words = (trace.torch, trace.call, trace.optimizer)
     named = all(isinstance(x, str) for x in words) and isinstance(trace.library, str | None)
-    return named and isinstance(trace.schedule, dict | None)
+    exact = type(trace.rtol) in (int, float) and 0 <= trace.rtol <= MOST_ROUNDED
+    return named and exact and isinstance(trace.schedule, dict | None)
 
 
 def _encode(value):

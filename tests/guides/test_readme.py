@@ -25,7 +25,7 @@ GUIDES = ROOT / "examples" / "guides"
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted(GUIDES.glob("*.md"))]
 LINKED = [*PAGES, ROOT / "examples" / "README.md", ROOT / "benchmarks" / "README.md"]
-OPTIONAL = "torch|transformers|diffusers|timm|flax|orbax|flatbuffers|tensorboardX|wandb"
+OPTIONAL = "torch|transformers|diffusers|timm|flax|orbax|flatbuffers|tensorboardX|tensorboard|wandb"
 NUMBER = r"-?\d+\.\d*(?:e[+-]?\d+)?"
 
 
