@@ -68,6 +68,7 @@ if _typing.TYPE_CHECKING:
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers
+    from ._plot.plot import plot
     from ._report.report import report
     from ._text.config import from_config, to_config
     from ._torch.from_lightning import from_lightning
@@ -88,6 +89,7 @@ else:
         "from_torch_state_dict": "_torch.state_dict",
         "to_torch": "_torch.to_torch",
         "report": "_report.report",
+        "plot": "_plot.plot",
         "compare": "_traces.compare",
         "record": "_traces.record",
         "Trace": "_traces.trace",
@@ -163,4 +165,6 @@ __all__ = [  # noqa: RUF022
     "Trace",
     "compare",
     "report",
+    # pictures
+    "plot",
 ]

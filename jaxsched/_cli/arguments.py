@@ -39,7 +39,7 @@ def add_metrics(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_steps(parser: argparse.ArgumentParser, default: int | None) -> None:
+def add_steps(parser: argparse.ArgumentParser, default: int | str | None) -> None:
     parser.add_argument(
         "--steps",
         metavar="N",

@@ -1,23 +1,12 @@
 """`jaxsched plot`: draws schedules into a picture or in the terminal."""
 
-import dataclasses
+import argparse
 import os
 from typing import Any
 
 from .arguments import add_metrics, add_schedule, add_steps, command
 
-DEFAULT_STEPS = 100
 SUFFIXES = (".png", ".svg", ".pdf")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Line:
-    """A curve and its label; `momentum` is None for a schedule without one."""
-
-    label: str
-    counts: Any
-    lr: Any
-    momentum: Any
 
 
 def add(commands) -> None:
@@ -26,8 +15,8 @@ def add(commands) -> None:
         "plot",
         run,
         help="draw schedules into a picture or in the terminal",
-        description="Draws the rates of one or several schedules, and below them the momenta that"
-        " are cycled.\nThe curve of a OneCycleLR ends at its last step."
+        description="Draws the rates of one or several schedules, and the momenta that are"
+        " cycled.\nThe curve of a OneCycleLR ends at its last step."
         "\nThis needs an extra: pip install 'jaxsched[plot]'.",
         examples=[
             "jaxsched plot 'CyclicLR(0.01, 0.1, step_size_up=20)'",
@@ -36,14 +25,18 @@ def add(commands) -> None:
         ],
     )
     add_schedule(parser, nargs="+")
-    add_steps(parser, DEFAULT_STEPS)
+    add_steps(parser, "as many as show what the schedules do")
     parser.add_argument(
         "-o",
         "--output",
         metavar="PICTURE",
         help="a .png, .svg or .pdf file (default: draw in the terminal)",
     )
-    parser.add_argument("--log", action="store_true", help="draw the rates on a logarithmic axis")
+    parser.add_argument(
+        "--log",
+        action=argparse.BooleanOptionalAction,
+        help="draw the rates on a logarithmic axis (default: if they are small for long)",
+    )
     add_metrics(parser)
 
 
@@ -55,7 +48,8 @@ def run(options: Any) -> int:
         optional("plotext", "plot")
         from .terminal import draw
 
-        draw(_lines(options), options.log)
+        lines, _ = _lines(options)
+        draw(lines, _is_log(options, lines))
         return 0
     if suffix not in SUFFIXES:
         raise ValueError(f"--output must end in {', '.join(SUFFIXES)}, got {options.output!r}")
@@ -64,29 +58,32 @@ def run(options: Any) -> int:
     from .picture import picture
 
     check_writable(options.output)
-    write(options.output, picture(_lines(options), options.log, suffix[1:]))
+    lines, epoch = _lines(options)
+    write(options.output, picture(lines, _is_log(options, lines), epoch, suffix[1:]))
     print(f"wrote {options.output}")
     return 0
 
 
-def _lines(options: Any) -> list[Line]:
-    """A line for each schedule and each of its parameter groups."""
-    import numpy as np
-
+def _lines(options: Any) -> tuple[list, int | None]:
+    """The lines to draw, and the steps of an epoch."""
+    from .._plot.extent import extent
+    from .._plot.plot import epochs_of, lines_of
+    from .._plot.values import has_plateau
     from .._text.parse import parse
     from .._text.source import brief
-    from .values import has_plateau, last_count, values_of
+    from .metrics import metrics_of
 
-    steps = options.steps or DEFAULT_STEPS
-    schedules = [(text, parse(text)) for text in options.schedule]
-    if options.metrics and not any(has_plateau(schedule) for _, schedule in schedules):
+    schedules = [parse(text) for text in options.schedule]
+    steps = options.steps or max(map(extent, schedules))
+    plateaus = [schedule for schedule in schedules if has_plateau(schedule)]
+    if options.metrics and not plateaus:
         raise ValueError("--metrics needs a ReduceLROnPlateau, but no schedule here is one")
-    lines = []
-    for text, schedule in schedules:
-        counts = np.arange(min(steps, last_count(schedule) + 1))
-        metrics = options.metrics if has_plateau(schedule) else None
-        groups = values_of(schedule, counts, metrics, x64=False)
-        for index, group in enumerate(groups):
-            label = brief(text, 90) + (f", group {index}" if len(groups) > 1 else "")
-            lines.append(Line(label, counts, group.lr, group.momentum))
-    return lines
+    metrics = metrics_of(plateaus[0], options.metrics, steps - 1) if plateaus else None
+    labels = [brief(text, 90) for text in options.schedule]
+    return lines_of(schedules, steps, labels, metrics), epochs_of(schedules)
+
+
+def _is_log(options: Any, lines: list) -> bool:
+    from .._plot.plot import spans_decades
+
+    return spans_decades(lines) if options.log is None else options.log

@@ -41,10 +41,11 @@ def add(commands) -> None:
 def run(options: Any) -> int:
     from .._combine.counts import Mapped
     from .._combine.param_groups import groups_of
+    from .._plot.values import within
     from .._text.files import check_writable
     from .._text.parse import parse
+    from .metrics import metrics_of
     from .output import plural
-    from .values import metrics_of, within
 
     schedule = parse(options.schedule)
     for part in [part for group in groups_of(schedule) for part in _all_in(group)]:

@@ -48,16 +48,18 @@ def add(commands) -> None:
 def run(options: Any) -> int:
     import numpy as np
 
+    from .._plot.values import last_count, values_of
     from .._text.call import call_text
     from .._text.parse import parse
-    from .values import last_count, values_of
+    from .metrics import metrics_of
 
     schedule = parse(options.schedule)
     steps = options.steps or int(
         min(DEFAULT_STEPS, max(1, last_count(schedule) + 1 - options.start))
     )
     counts = np.arange(options.start, options.start + steps, options.every)
-    groups = values_of(schedule, counts, options.metrics, options.x64)
+    metrics = metrics_of(schedule, options.metrics, int(counts[-1]))
+    groups = values_of(schedule, counts, metrics, options.x64)
     columns = {"lr": [_decimals(group.lr) for group in groups]}
     if any(group.momentum is not None for group in groups):
         columns["momentum"] = [_decimals(group.momentum) for group in groups]

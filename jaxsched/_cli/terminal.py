@@ -13,7 +13,7 @@ import numpy as np
 import plotext  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from rich.text import Text
 
-from .._report.scale import Scale
+from .._chart.scale import Scale
 from .output import Console
 
 COLOURS = (4, 3, 2, 5, 6, 1)  # terminal colour numbers: blue, yellow, green, ...

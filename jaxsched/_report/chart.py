@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .._chart.scale import Scale
+from .._chart.thin import extremes, peaks
 from .._traces.compare import MOST_ULP, Comparison, Curve
 from .._traces.trace import Trace
-from .scale import Scale
 
 SIDE = 1000  # length of a side of the square
-RUNS = 150  # a long curve is thinned to the smallest and largest value of so many runs
 MARGIN = 0.05  # above and below the rates, as a fraction of the height
 
 Ticks = list[tuple[str, str]]  # position and label
@@ -80,7 +80,7 @@ def _value_paths(curve: Curve, x: np.ndarray, up: "Scale", sparse: bool) -> list
     columns = (curve.torch, curve.ours, curve.ulp, curve.ok)
     theirs, ours, wrong = [], [], []
     for torch, our, error, ok in zip(*(c.reshape(steps, -1).T for c in columns), strict=True):
-        drawn, bad = np.union1d(_extremes(torch), _extremes(our)), _worst_of_runs(error, ok)
+        drawn, bad = np.union1d(extremes(torch), extremes(our)), _worst_of_runs(error, ok)
         theirs.append(_dots(x[drawn], _height(up(torch[drawn]))))
         # The rates between steps that are far apart are unknown, so no line joins them.
         ours.append((_dots if sparse else _line)(x[drawn], _height(up(our[drawn]))))
@@ -152,27 +152,11 @@ def _agreement(curve: Curve) -> str:
     return f"ours differs at {wrong:,} points" if wrong else "ours through every point"
 
 
-# --- thinning: the indices of the steps to draw ---
-
-
-def _peaks(values: np.ndarray) -> np.ndarray:
-    """The step with the largest value in each run."""
-    number = RUNS if len(values) > 2 * RUNS else len(values)
-    starts = np.arange(number) * len(values) // number
-    parts = np.split(values, starts[1:])
-    return starts + np.array([int(np.argmax(part)) for part in parts])
-
-
-def _extremes(values: np.ndarray) -> np.ndarray:
-    ends = [0, len(values) - 1]
-    return np.unique(np.concatenate([_peaks(values), _peaks(-values), ends]))
-
-
 def _worst_of_runs(errors: np.ndarray, without: np.ndarray) -> np.ndarray:
     """The step with the largest error in each run, excluding the steps in `without`."""
     ranked = np.where(np.isnan(errors), np.inf, errors)
-    peaks = _peaks(np.where(without, -1.0, ranked))
-    return peaks[~without[peaks]]
+    worst = peaks(np.where(without, -1.0, ranked))
+    return worst[~without[worst]]
 
 
 # --- ticks ---

@@ -14,8 +14,8 @@ import pytest
 
 import jaxsched as js
 from jaxsched import Trace, compare
+from jaxsched._chart.scale import Scale
 from jaxsched._report.page import page
-from jaxsched._report.scale import Scale
 from jaxsched._traces.trace import shipped
 
 HOSTILE = "</code><script>alert(1)</script>\"' onload=alert(1) &amp; {{ 1 + 1 }}"

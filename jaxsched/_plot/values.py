@@ -1,4 +1,4 @@
-"""Rates and momenta of a schedule at given steps, for `show`, `plot` and `check`."""
+"""Rates and momenta of a schedule at given steps, as pictures and the command line show them."""
 
 import dataclasses
 from typing import Any
@@ -12,9 +12,8 @@ from .._core import numerics as xp
 from .._core.closed_forms import by_steps
 from .._core.past_end import earliest
 from .._core.schedule import Schedule
-from .._core.value import evolve
+from .._core.value import Value, evolve
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
-from .._text.expression import Expression
 from .._text.parse import MOST_TABULATED
 from .._traces.compare import at_counts, rates_of
 from .._traces.trace import Trace
@@ -28,17 +27,17 @@ class Values:
     momentum: np.ndarray | None
 
 
-def values_of(schedule: Any, counts: np.ndarray, metrics: str | None, x64: bool) -> list[Values]:
+def values_of(schedule: Any, counts: np.ndarray, metrics: Any, x64: bool) -> list[Values]:
     """The values of each parameter group, in float32, or in float64 with `x64`.
 
+    `metrics` are those of a plateau up to the last count, an array or an `Expression`, else None.
+
     Raises:
-      ValueError: for a plateau without metrics, metrics without a plateau, or a step at which
-        the schedule or the metric raises.
+      ValueError: for a step at which the schedule or the metric raises.
     """
-    stream = metrics_of(schedule, metrics, int(counts[-1]))
     groups = groups_of(within(schedule, int(counts[-1]) + 1))
     with xp.float64(x64):
-        return [_values(group, counts, stream) for group in groups]
+        return [_values(group, counts, metrics) for group in groups]
 
 
 def last_count(schedule: Any) -> float:
@@ -56,8 +55,10 @@ def within(schedule: Any, steps: int) -> Any:
         return evolve(schedule, schedule=within(schedule.schedule, inner))
     if isinstance(schedule, ReduceLROnPlateau) and isinstance(schedule.lr, Schedule):
         return evolve(schedule, lr=within(schedule.lr, steps))
+    if not isinstance(schedule, Value):  # a function
+        return schedule
     own = [f for f in dataclasses.fields(schedule) if f.name == "total_steps" and f.kw_only]
-    if not own or schedule.total_steps is not None:
+    if not own or getattr(schedule, "total_steps", None) is not None:
         return schedule
     if steps <= MOST_TABULATED:
         return evolve(schedule, total_steps=steps)
@@ -75,7 +76,8 @@ def check_steps(schedule: Any, steps: int) -> None:
         )
 
 
-def _values(schedule: Any, counts: np.ndarray, metrics: Expression | None) -> Values:
+def _values(schedule: Any, counts: np.ndarray, metrics: Any) -> Values:
+    metrics = metrics if isinstance(schedule, ReduceLROnPlateau) else None
     run = Trace("", "", "", counts, np.zeros(len(counts)), metrics=metrics)
     momentum = momentum_of(schedule)
     try:
@@ -87,25 +89,3 @@ def _values(schedule: Any, counts: np.ndarray, metrics: Expression | None) -> Va
 
 def has_plateau(schedule: Any) -> bool:
     return any(isinstance(group, ReduceLROnPlateau) for group in groups_of(schedule))
-
-
-def metrics_of(schedule: Any, text: str | None, steps: int) -> Expression | None:
-    """The metrics of a plateau, evaluated once at each step to find errors early."""
-    plateau = has_plateau(schedule)
-    if plateau and text is None:
-        raise ValueError(
-            "a ReduceLROnPlateau depends on a metric: give --metrics, an expression of the step"
-            " such as '1 / (1 + step)'"
-        )
-    if text is None:
-        return None
-    if not plateau:
-        raise ValueError("--metrics needs a ReduceLROnPlateau, but this schedule is not one")
-    metrics = Expression(text)
-    for step in range(steps):
-        try:
-            if abs(float(metrics(step))) > float(np.finfo(np.float32).max):
-                raise OverflowError("too large for float32")
-        except (ArithmeticError, TypeError, ValueError) as error:
-            raise ValueError(f"--metrics has no value at step {step}: {error}") from error
-    return metrics

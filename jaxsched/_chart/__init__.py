@@ -1,0 +1,1 @@
+"""What every picture needs: axes, thinned curves, small inline SVG."""

@@ -1,0 +1,1 @@
+"""Pictures of schedules, by matplotlib and in notebooks."""
