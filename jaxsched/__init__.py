@@ -56,6 +56,17 @@ from ._schedulers.sequential_lr import SequentialLR
 from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
 
+
+def _html(value: _typing.Any) -> str | None:
+    from ._plot.notebook import html_of
+
+    return html_of(value)
+
+
+# What a notebook shows. It is set from outside, as `_core` knows neither values nor pictures.
+for _cls in (Schedule, ParamGroups, ReduceLROnPlateau):
+    _cls._repr_html_ = _html  # type: ignore[union-attr]
+
 if _typing.TYPE_CHECKING:
     from . import deepspeed as deepspeed
     from . import diffusers as diffusers

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._chart.small import block
 from .._combine.combined import momentum_of
 from .._combine.param_groups import ParamGroups, groups_of
 from .._core import numerics as xp
@@ -99,6 +100,15 @@ class Comparison:
             f"{verdict}: {self.num_steps} steps in {self.dtype}, worst {worst} at"
             f" step {self.worst_count} ({self.what} {self.ours!r}, PyTorch {self.torch!r})"
         )
+
+    def _repr_html_(self) -> str:
+        worst = f"{error_text(self.dtype, self.worst)} at step {self.worst_count:g}"
+        rows = [
+            ("compared", f"{self.num_steps:,} rates in {self.dtype}"),
+            ("largest error", worst),
+            (f"{self.what} there", f"{self.ours!r}, PyTorch's {self.torch!r}"),
+        ]
+        return block("✓ matches PyTorch" if self.ok else "✗ differs from PyTorch", "", rows)
 
 
 def error_text(dtype: str, error: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .._chart.small import block, number, small_chart
 from .._core.schedule import without_warnings
 from .._text.config import from_config, to_config
 from .._text.expression import Expression
@@ -68,6 +69,19 @@ class Trace:
         count = f"{len(self.counts):,} count{'' if len(self.counts) == 1 else 's'}"
         groups = f", {self.lr.shape[1]} groups" if self.lr.ndim == 2 else ""
         return f"Trace({brief(self.call, 85)}, {count}{groups}, {self.source})"
+
+    def _repr_html_(self) -> str:
+        counts, rates = self.counts, self.lr.reshape(len(self.lr), -1).T
+        span = f"{counts[0]:g} to {counts[-1]:g}" if len(counts) > 1 else f"{counts[0]:g}"
+        rows = [
+            ("recorded", self.source),
+            ("steps", f"{len(counts):,}, {span}"),
+            ("start", number(rates[0, 0])),
+            ("largest", number(rates.max())),
+            ("end", number(rates[0, -1])),
+        ]
+        chart = small_chart(counts, [*rates[:4]], f"Recorded rates at steps {span}.", dots=True)
+        return block(brief(self.call, 2000), chart, rows)
 
     @property
     def source(self) -> str:
