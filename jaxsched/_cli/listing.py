@@ -1,5 +1,7 @@
 """`jaxsched list`: the calls of all schedulers, in PyTorch and in jaxsched."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from .arguments import command
@@ -11,7 +13,8 @@ def add(commands) -> None:
         "list",
         run,
         help="list the schedulers, with their arguments in PyTorch and in jaxsched",
-        description="Lists the constructor call of each scheduler in PyTorch and in jaxsched.",
+        description="Lists the shape of each scheduler, and its constructor call in PyTorch and in"
+        " jaxsched.",
         examples=["jaxsched list"],
     )
 
@@ -20,21 +23,26 @@ def run(options: Any) -> int:
     from rich.table import Table
 
     from .._schedulers import RECIPES, SCHEDULERS
-    from .output import Console
+    from .output import Console, is_unicode
     from .signatures import ours, own, torchs
 
+    console = Console()
+    pictured = is_unicode()
+    shapes = json.loads(Path(__file__).with_name("shapes.json").read_text("utf-8"))
     table = Table(
         show_lines=True,
         caption="Where PyTorch takes the optimizer, jaxsched takes the learning rate (except the"
         " four schedulers without `lr`)."
         " In brackets: arguments that PyTorch does not have.",
     )
+    if pictured:
+        table.add_column("shape", no_wrap=True, min_width=12)
     table.add_column("PyTorch", ratio=1, overflow="fold")
     table.add_column("jaxsched", ratio=1, overflow="fold")
     for cls in SCHEDULERS:
         extra = f" \\[{', '.join(own(cls))}]" if own(cls) else ""
-        table.add_row(_bold(torchs(cls)), f"{_bold(ours(cls))}[dim]{extra}[/]")
-    console = Console()
+        calls = _bold(torchs(cls)), f"{_bold(ours(cls))}[dim]{extra}[/]"
+        table.add_row(*([shapes[cls.__name__]] if pictured else []), *calls)
     console.print(table)
     console.print(
         "Also: ParamGroups(schedules), a schedule for each parameter group;"

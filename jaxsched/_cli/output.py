@@ -1,6 +1,7 @@
 """Printing, plurals, and the import of optional dependencies."""
 
 import importlib
+import sys
 from typing import Any
 
 import rich.console
@@ -14,6 +15,11 @@ class Console(rich.console.Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+
+def is_unicode() -> bool:
+    """Whether the standard output can show braille and box drawing."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def plural(number: int, word: str) -> str:

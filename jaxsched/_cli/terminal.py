@@ -5,7 +5,6 @@ interval from 0 to 1.
 """
 
 import shutil
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import plotext  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from rich.text import Text
 
 from .._chart.scale import Scale
-from .output import Console
+from .output import Console, is_unicode
 
 COLOURS = (4, 3, 2, 5, 6, 1)  # terminal colour numbers: blue, yellow, green, ...
 MOST_POINTS = 4000  # far more than a terminal has columns
@@ -42,10 +41,10 @@ def draw(lines: Sequence[Any], log: bool) -> None:
 def _looks(number: int, console: Any) -> list[tuple[str, int | None]]:
     """A marker and a colour for each curve; without colours, the markers are letters."""
     coloured = console.is_terminal and not console.no_color
-    if coloured and _is_unicode():
+    if coloured and is_unicode():
         return [("braille", COLOURS[index % len(COLOURS)]) for index in range(number)]
     if number == 1:
-        return [("braille" if _is_unicode() else "*", None)]
+        return [("braille" if is_unicode() else "*", None)]
     return [(chr(ord("a") + index % 26), None) for index in range(number)]
 
 
@@ -98,8 +97,4 @@ def _decades(scale: Scale) -> list[tuple[float, str]]:
 
 
 def _print(panel: str) -> None:
-    print(panel if _is_unicode() else panel.translate(IN_ASCII))
-
-
-def _is_unicode() -> bool:
-    return (sys.stdout.encoding or "").lower().startswith("utf")
+    print(panel if is_unicode() else panel.translate(IN_ASCII))
