@@ -2,7 +2,6 @@
 
 import ast
 import itertools
-import warnings
 
 MAX_LENGTH = 100_000
 MAX_TERMS = 2000  # numbers and names; more would take too long to compile
@@ -65,12 +64,10 @@ class Source:
 
     def _parse(self) -> ast.expr:
         for index, character in enumerate(self.text):
-            if character == "\0" or "\ud800" <= character <= "\udfff":
+            if character in "\0\\" or "\ud800" <= character <= "\udfff":  # Python warns of a "\d".
                 raise self.error("the text contains an invalid character", index, index + 1)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about invalid escapes, which are refused anyway
-                tree = ast.parse(self.text, mode="eval").body
+            tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             raise self._syntax_error(error) from None
         except (RecursionError, MemoryError):

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import inspect
 import random
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -195,16 +194,14 @@ _COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), 
 
 @contextlib.contextmanager
 def _undisturbed(scheduler: Any) -> Iterator[None]:
-    """Leaves the live optimizer, the random generators and the warnings as they were."""
+    """Leaves the live optimizer and the random generators as they were."""
     parts = getattr(scheduler, "_schedulers", ())
     with (
         generators_kept(),
-        warnings.catch_warnings(),
         _untouched(scheduler.optimizer),
         _as_value_error(),
         classes_kept([scheduler, *parts]),
     ):
-        warnings.simplefilter("ignore")  # PyTorch warns if the optimizer takes no steps.
         before = _generators()
         yield
         if _generators() != before:
@@ -257,6 +254,7 @@ def _copy(scheduler: Any) -> Any:
         vars(twin).update(
             defaults=dict(optimizer.defaults), param_groups=groups, state=defaultdict(dict)
         )
+        vars(twin).update(step=_step, _opt_called=True)
         copied = private(scheduler, memo)
     except Exception as error:
         raise ValueError(
@@ -267,6 +265,13 @@ def _copy(scheduler: Any) -> Any:
             f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}."
         )
     return copied
+
+
+def _step(*_: Any) -> None:
+    """The step of a copy's optimizer. PyTorch warns where it was not wrapped, or not called."""
+
+
+_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

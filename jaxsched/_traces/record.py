@@ -3,8 +3,8 @@
 Only these functions import PyTorch; checking a trace does not need it.
 """
 
-import warnings
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -114,8 +114,7 @@ def step_through(
     stream = iter(() if metrics is None or isinstance(metrics, Expression) else metrics)
     if isinstance(metrics, Expression):
         stream = (np.float32(metrics(step)) for step in range(num_steps - 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch expects steps of the optimizer.
+    with _as_if_stepped(scheduler.optimizer):
         for count in path:
             if count or told:
                 fed += [] if metrics is None else [float(next(stream))]
@@ -139,6 +138,23 @@ def step_through(
         schedule=_config(schedule),
         library=_library(scheduler, schedule),
     )
+
+
+@contextlib.contextmanager
+def _as_if_stepped(optimizer) -> Iterator[None]:
+    """Spares PyTorch's warning that the optimizer takes no steps.
+
+    Not by a filter: those of `warnings` are one list for all threads.
+    """
+    before = getattr(optimizer, "_opt_called", None)
+    optimizer._opt_called = True
+    try:
+        yield
+    finally:
+        if before is None:
+            del optimizer._opt_called
+        else:
+            optimizer._opt_called = before
 
 
 def _library(scheduler, schedule) -> str | None:

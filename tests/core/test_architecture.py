@@ -1,6 +1,7 @@
 """Where things may live: what each folder imports, lazy imports included."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -71,3 +72,15 @@ def test_each_scheduler_has_a_file_of_its_name():
     for cls in SCHEDULERS:
         file = cls.__module__.split(".")[-1]
         assert file.replace("_", "") == cls.__name__.lower()
+
+
+def test_warnings_are_filtered_only_where_one_thread_runs():
+    """`warnings.catch_warnings` changes a list that all threads share."""
+    recorders = {"_traces/cases.py", "_traces/trainer.py", "_cli/record.py"}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        if re.search(r"catch_warnings|simplefilter|filterwarnings", path.read_text())
+    }
+
+    assert found == recorders
