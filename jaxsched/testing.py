@@ -20,6 +20,7 @@ from ._combine.combined import momentum_of
 from ._combine.counts import Mapped
 from ._combine.param_groups import groups_of
 from ._core.schedule import Schedule
+from ._text.source import brief
 from ._torch.to_torch import the_torch
 from ._traces.compare import Curve, bound, curves, error_text, ulp
 from ._traces.record import call_of, check_arguments, step_through
@@ -83,7 +84,8 @@ def assert_matches_torch(
     moved = np.ptp(np.asarray(trace.momentum), axis=0).any()
     if moved and any(hasattr(m, "cycle_momentum") or hasattr(m, "schedulers") for m in without):
         raise AssertionError(
-            f"{schedule!r} does not cycle the momentum, but PyTorch's {trace.call} does."
+            f"{schedule!r} does not cycle the momentum, but PyTorch's"
+            f" {brief(trace.call, 500)} does."
         )
     if without:
         trace = dataclasses.replace(trace, momentum=None)
@@ -146,7 +148,7 @@ def _message(schedule: Any, trace: Trace, curve: Curve) -> str:
         f"  worst at {_place(trace, curve, worst)}\n"
         f"  at {np.sum(wrong)} of {len(trace.counts)} steps in all, in {curve.ours.dtype}\n"
         f"  jaxsched: {schedule!r}\n"
-        f"  PyTorch {trace.torch}: {trace.call}"
+        f"  {trace.source}: {brief(trace.call, 500)}"
     )
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from .. import __version__
-from .._text.source import PointedError
+from .._text.source import PointedError, printable
 from . import check, listing, plot, record, report, show
 
 
@@ -73,7 +73,8 @@ def _fail(message: str) -> int:
         sys.stdout.flush()
     except OSError:
         _discard_output()
-    print(f"jaxsched: {message}", file=sys.stderr)
+    lines = [printable(line) for line in message.split("\n")]
+    print("\n".join(["jaxsched: " + lines[0], *lines[1:]]), file=sys.stderr)
     return 2
 
 

@@ -12,7 +12,7 @@ from .. import __version__
 from .._combine.param_groups import groups_of
 from .._text.config import items_of
 from .._text.parse import MOST_TABULATED
-from .._text.source import brief
+from .._text.source import brief, printable
 from .._traces.compare import Comparison, compare_both, relative_text
 from .._traces.trace import LOGGED, Trace, load_traces, shipped
 from .arguments import command
@@ -53,7 +53,8 @@ def run(options: Any) -> int:
     for _, trace, _, pair in results:
         for comparison in pair:
             if not comparison.ok:
-                console.print(f"{trace.call}: {comparison}", markup=False, highlight=False)
+                text = f"{brief(trace.call, 500)}: {comparison}"
+                console.print(text, markup=False, highlight=False)
     console.print(verdict(results), markup=False, highlight=False)
     return 0 if all_match(results) else 1
 
@@ -112,7 +113,11 @@ def _check_tables(config: Any) -> None:
     """Raises a ValueError for a table that would take minutes to compute."""
     if isinstance(config, dict):
         steps = config.get("total_steps")
-        if type(steps) is int and steps > MOST_TABULATED and config.get("class") != "OneCycleLR":
+        if (
+            isinstance(steps, int | float)
+            and steps > MOST_TABULATED
+            and config.get("class") != "OneCycleLR"
+        ):
             raise ValueError(f"total_steps must be at most {MOST_TABULATED:,} here, got {steps}")
     for item in items_of(config):
         _check_tables(item)
@@ -152,7 +157,7 @@ def verdict(results: list[Result]) -> str:
         f" {plural(sum(pair[0].num_steps for *_, pair in results), 'step')},"
         f" {differ if wrong else 'all match PyTorch'}"
         f" | {device.platform} ({device.device_kind}) | jaxsched {__version__},"
-        f" jax {jax.__version__}, traces of {', '.join([*torch, *libraries])}"
+        f" jax {jax.__version__}, traces of {brief(', '.join([*torch, *libraries]), 1000)}"
     )
 
 
@@ -177,7 +182,7 @@ def _print_table(console: Any, results: list[Result]) -> None:
         single, double = zip(*pairs, strict=True)
         ok = all(c.ok for pair in pairs for c in pair)
         table.add_row(
-            Text(name),
+            Text(printable(name)),
             str(len(pairs)),
             f"{sum(c.num_steps for c in single):,}",
             f"{max(c.worst for c in single):.3f}",

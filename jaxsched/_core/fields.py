@@ -7,7 +7,6 @@ attached. A field of a user's own class may hold more, and says what by its anno
 import dataclasses
 import enum
 import functools
-import math
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -155,11 +154,11 @@ def broken_rule(kind: NumberKind, value: Any) -> tuple[str, type[Exception]] | N
     """What a number of that kind must be and `value` is not, with the error to raise."""
     if not is_real(value) or (not kind.rank and not np.size(value)):
         return "a number", kind.error
-    for x in map(float, concrete(value)):
-        if math.isnan(x) or (math.isinf(x) and not kind.infinite):
-            return "finite", ValueError
-        if 0 < abs(x) < _SMALLEST and not kind.subnormal:
-            return f"0, or at least {_SMALLEST} in size", ValueError
+    sizes = np.abs(np.array(concrete(value), np.float64))
+    if np.isnan(sizes).any() or (np.isinf(sizes).any() and not kind.infinite):
+        return "finite", ValueError
+    if ((sizes > 0) & (sizes < _SMALLEST)).any() and not kind.subnormal:
+        return f"0, or at least {_SMALLEST} in size", ValueError
     return None
 
 

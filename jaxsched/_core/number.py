@@ -41,6 +41,18 @@ def concrete(value: Any) -> list:
     return list(np.ravel(np.asarray(value)))
 
 
+LONG = 64  # A longer list of numbers is one array: JAX's time for a pytree goes by its leaves.
+
+
+def as_array(numbers: Any) -> Any:
+    """A list of Python numbers as one array; a tuple of something else, or beyond int64."""
+    if {*map(type, numbers)} <= {int, float}:
+        array = np.array(numbers)
+        if array.dtype in (np.int64, np.float64):
+            return array
+    return tuple(map(as_number, numbers))
+
+
 def overflows(base: Any, exponent: int) -> bool:
     """Whether Python's power of a float is an OverflowError."""
     try:

@@ -19,7 +19,17 @@ import numpy as np
 
 from .calls import check_call, readable
 from .fields import Field, NumberKind, broken_rule, fields_of, in_range, range_text, static
-from .number import as_count, as_number, concrete, is_concrete, is_real, lenient, shown
+from .number import (
+    LONG,
+    as_array,
+    as_count,
+    as_number,
+    concrete,
+    is_concrete,
+    is_real,
+    lenient,
+    shown,
+)
 
 
 @typing.dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
@@ -196,6 +206,9 @@ def _normalised(value: Value, field: Field, given: Any) -> Any:
     if field.annotation is bool or field.annotation == "bool":
         return _as_bool(value, field.name, given)
     if type(given) in (list, tuple):
+        is_list = field.kind is not None and field.kind.rank == 1
+        if is_list and len(given) > LONG and not field.static(tuple(given)):
+            return as_array(given)
         return tuple(map(as_number, given))
     if field.kind is not None and field.kind.from_float:
         return as_count(given)

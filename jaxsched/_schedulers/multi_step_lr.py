@@ -1,7 +1,5 @@
 """MultiStepLR: a drop by `gamma` at each milestone."""
 
-from collections import Counter
-
 import jax
 import numpy as np
 
@@ -55,8 +53,10 @@ class MultiStepLR(ScalesRate, CarriesRate):
     def _validate(self):
         super()._validate()
         counts = () if isinstance(self.milestones, jax.Array) else self.milestones
-        if is_concrete(self.gamma) and all(map(is_concrete, counts)):
-            most = max(Counter(map(float, counts)).values(), default=0)
+        single = np.ndim(counts) == 1 if isinstance(counts, np.ndarray) else True
+        if is_concrete(self.gamma) and single and all(map(is_concrete, counts)):
+            _, times = np.unique(np.array(counts, np.float64), return_counts=True)
+            most = int(times.max(initial=0))
             rule = f"small enough that `gamma ** {most}` does not overflow at one milestone"
             self._require("gamma", lambda gamma: not overflows(gamma, most), rule)
 

@@ -129,7 +129,12 @@ class Source:
         return self._starts[line - 1] + min(column, len(text))
 
 
+def printable(text: str) -> str:
+    """A text in which what a terminal would obey, and what it cannot show, is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def brief(text: str, width: int = 60) -> str:
-    """A text on one line, shortened, for a message."""
-    line = " ".join(text.split())
+    """A text on one line, shortened and printable, for a message."""
+    line = printable(" ".join(text.split()))
     return line if len(line) <= width else f"{line[: width - 3]}..."

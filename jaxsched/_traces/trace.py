@@ -89,7 +89,7 @@ class Trace:
         if not self.torch:
             return f"rates from a log, rounded to {self.rtol:.2g}" if self.rtol else LOGGED
         of_library = f"{self.library}, " if self.library else ""
-        return f"{of_library}PyTorch {self.torch}"
+        return brief(f"{of_library}PyTorch {self.torch}", 100)
 
     @staticmethod
     def from_rates(
