@@ -25,6 +25,7 @@ On the command line: `jaxsched check`, `list`, `show`, `plot`, `record`, `report
 
 import typing as _typing
 
+from . import _interrupt as _interrupt
 from ._combine.clip import clip
 from ._combine.counts import delay, per_batches, per_epoch, per_update, skip
 from ._combine.from_function import from_function, from_rates

@@ -10,16 +10,23 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 
-from .. import __version__
+from .. import __version__, _interrupt
 from .._text.source import PointedError, printable
 from . import check, listing, plot, record, report, show
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
+    if _interrupt.is_command() and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        _interrupt.as_exception()
+        try:
+            return main(arguments)
+        finally:
+            _interrupt.by_default()  # while Python ends
     if sys.stdout is None:  # closed by the shell: `>&-`
         sys.stdout = io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -12,7 +12,7 @@ import jaxsched
 ROOT = Path(jaxsched.__file__).parent
 # Each may import from those above it, and from itself.
 FLOORS = [
-    "_core", "_schedulers", "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
+    "_interrupt", "_core", "_schedulers", "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
     "fairseq", "olmo", "espnet", "_combine", "_optax", "_text", "_chart", "_torch", "_traces", "_plot", "_report", "testing",
     "_cli", "__main__",
 ]  # fmt: skip

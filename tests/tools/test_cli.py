@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -208,6 +209,29 @@ def test_an_interrupt(command, here):
     assert process.returncode == 130
     assert (process.stdout, process.stderr) == (b"", b"")
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("after", [0.3, 0.6, 0.9, 1.2])
+def test_an_interrupt_while_it_loads(after, here):
+    process = start("check")
+    try:
+        process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+
+    # A shell says 130 for both: it ended by itself, or by the signal.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert (out, err) == ("", "")
+
+
+def test_the_library_leaves_the_signal_alone():
+    code = (
+        "import signal, sys; before = signal.getsignal(signal.SIGINT); sys.argv[:] = {};"
+        "import jaxsched; assert signal.getsignal(signal.SIGINT) is before"
+    )
+    for argv in ([], ["train.py"], ["-m"]):
+        subprocess.run([sys.executable, "-c", code.format(argv)], check=True, timeout=120)
 
 
 def test_a_terminal_without_unicode(here):
