@@ -39,7 +39,7 @@ def from_function(function: Callable[[int], float], total_steps: int | None = No
       function: a function of the integer step that gives the rate. (For one that gives a factor,
         `LambdaLR(lr, function)`.) JAX traces it; one that cannot be traced, or that JAX's numbers
         would make another function of, needs `total_steps`. It is static: define it once, a new
-        function means a new compilation.
+        function means a new compilation, and JAX keeps both until `jax.clear_caches()`.
       total_steps: if given, the function is called on the host, with the Python ints of the first
         `total_steps` counts, and the last rate holds after that.
 

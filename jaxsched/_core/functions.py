@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import numbers
+import weakref
 from typing import Any
 
 import jax
@@ -132,17 +133,41 @@ def _works_on_host(function) -> bool:
     return True
 
 
-class _Same:
-    """A function as a key: by identity, as one with an `__eq__` need not have a hash."""
+# What was found out of each function that is alive, by its id: one with an `__eq__` need not have a
+# hash. The weak reference removes the entry as the function goes, and all that it closes over.
+_FOUND: dict[int, tuple[weakref.ref, dict]] = {}
 
-    def __init__(self, function):
-        self.function = function
 
-    def __eq__(self, other):
-        return isinstance(other, _Same) and self.function is other.function
+def _found_once(ask):
+    """Keeps the results of `ask(function, *arguments)` as long as the function lives."""
 
-    def __hash__(self):
-        return id(self.function)
+    @functools.wraps(ask)
+    def asked(function, *arguments):
+        results = _results_of(function)
+        key = (ask.__name__, *arguments)
+        if key not in results:
+            results[key] = ask(function, *arguments)
+        return results[key]
+
+    return asked
+
+
+def _results_of(function) -> dict:
+    key = id(function)
+    found = _FOUND.get(key)
+    if found is not None and found[0]() is function:
+        return found[1]
+    try:
+        reference = weakref.ref(function, lambda gone: _forget(key, gone))
+    except TypeError:  # an object with slots: asked anew each time
+        return {}
+    _FOUND[key] = reference, {}
+    return _FOUND[key][1]
+
+
+def _forget(key: int, gone: weakref.ref) -> None:
+    if key in _FOUND and _FOUND[key][0] is gone:
+        del _FOUND[key]
 
 
 # Where Python's numbers and JAX's may part: powers, overflows, thresholds that add up.
@@ -151,37 +176,33 @@ _SAMPLES = [*range(130), *(2**k for k in range(8, 17)), 1000, 10_000, 100_000]
 
 def differs_when_traced(function) -> tuple[int, float, float] | None:
     """A step at which a function gives something else when it is traced, with both values."""
-    return None if jax.config.values["jax_disable_jit"] else _difference(_Same(function))
+    return None if jax.config.values["jax_disable_jit"] else _difference(function)
 
 
+@_found_once
 def on_host(function) -> list:
     """The function's values at `_SAMPLES`; it need not be defined at all of them."""
-    return _on_host(_Same(function))
-
-
-@functools.lru_cache(maxsize=256)
-def _on_host(key: _Same) -> list:
     with jax.transfer_guard("allow"):
-        few = values_at(key.function, [1, 2, 3], Exception)
+        few = values_at(function, [1, 2, 3], Exception)
         if any(isinstance(value, jax.Array) for value in few):
             return few  # written for JAX
-        return values_at(key.function, _SAMPLES, Exception)
+        return values_at(function, _SAMPLES, Exception)
 
 
-@functools.lru_cache(maxsize=256)
-def _difference(key: _Same) -> tuple[int, float, float] | None:
-    values = _on_host(key)
+@_found_once
+def _difference(function) -> tuple[int, float, float] | None:
+    values = on_host(function)
     if any(isinstance(value, jax.Array) for value in values):
         return None
     steps, expected = np.array(_SAMPLES, np.int64), np.array(values, np.float64)
-    function = private(key.function)
+    copied = private(function)
     with (
         jax.ensure_compile_time_eval(),
         xp.float64(),
         jax.transfer_guard("allow"),
         jax.default_device(jax.local_devices(backend="cpu")[0]),
     ):
-        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(function(step), jnp.float64)))
+        ask = jax.jit(jax.vmap(lambda step: jnp.asarray(copied(step), jnp.float64)))
         traced = np.asarray(ask(steps))
     size = np.where(np.isfinite(expected), np.abs(expected), np.nan)
     # Near a zero of a wave, the last bits of its argument are all that is left.
@@ -192,15 +213,11 @@ def _difference(key: _Same) -> tuple[int, float, float] | None:
     return int(steps[first]), float(expected[first]), float(traced[first])
 
 
+@_found_once
 def tabulated(function, first: int, end: int) -> np.ndarray:
     """The function's values at first, ..., end - 1; NaN where it divides by zero."""
-    return _tabulated(_Same(function), first, end)
-
-
-@functools.lru_cache(maxsize=256)
-def _tabulated(key: _Same, first: int, end: int) -> np.ndarray:
     # Not every table is used from its start, where a function may divide by zero.
-    return np.array(values_at(key.function, range(first, end)), np.float64)
+    return np.array(values_at(function, range(first, end)), np.float64)
 
 
 def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:

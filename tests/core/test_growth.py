@@ -1,5 +1,8 @@
 """What grows with the length of a list, and what must not."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,3 +55,48 @@ def test_a_long_list_is_checked_like_a_short_one(wrong):
         errors.append((type(error.value), str(error.value).split(", got")[0]))
 
     assert errors[0] == errors[1]
+
+
+FUNCTIONS = """
+import gc, weakref
+import subprocess
+import sys
+
+import jax
+import jaxsched as js
+from jaxsched._core import functions
+
+class Large:
+    size = 40
+
+def use(total_steps):
+    large = Large()
+    schedule = js.LambdaLR(0.1, lambda step: 0.9**step + 0 * large.size, total_steps=total_steps)
+    schedule(3), jax.jit(schedule)(3)
+    return weakref.ref(large)
+
+kept = [use(None), use(10)]
+assert len(functions._FOUND) == 2
+jax.clear_caches()  # JAX's own, which hold what it has compiled
+gc.collect()
+assert [reference() for reference in kept] == [None, None]
+assert not functions._FOUND
+"""
+
+
+def test_a_function_goes_with_its_schedule():
+    subprocess.run([sys.executable, "-c", FUNCTIONS], check=True, timeout=120)
+
+
+def test_a_function_without_weak_references_works():
+    class Slotted:
+        __slots__ = ("base",)
+
+        def __init__(self, base):
+            self.base = base
+
+        def __call__(self, step):
+            return self.base**step
+
+    assert js.LambdaLR(1.0, Slotted(0.5), total_steps=5)(2) == 0.25
+    assert js.LambdaLR(1.0, Slotted(0.5))(2) == 0.25
