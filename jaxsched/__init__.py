@@ -56,6 +56,7 @@ from ._schedulers.step_lr import StepLR
 from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
+    from . import cosine_annealing_warmup as cosine_annealing_warmup
     from . import deepspeed as deepspeed
     from . import diffusers as diffusers
     from . import espnet as espnet
@@ -64,6 +65,7 @@ if _typing.TYPE_CHECKING:
     from . import megatron as megatron
     from . import nemo as nemo
     from . import olmo as olmo
+    from . import pl_bolts as pl_bolts
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers

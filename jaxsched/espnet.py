@@ -13,6 +13,7 @@ of steps of the warm-up.
 import itertools
 import math
 
+from . import cosine_annealing_warmup
 from ._core import numerics as xp
 from ._core.fields import LastEpoch, Numbers, Rate, static
 from ._core.number import Float, Number, concrete, is_concrete
@@ -20,7 +21,14 @@ from ._core.schedule import CarriesRate
 from ._schedulers.recipe import Subclass
 from ._schedulers.shapes import share
 
-__all__ = ["NoamLR", "PiecewiseLinearWarmupLR", "TristageLR", "WarmupLR", "WarmupStepLR"]
+__all__ = [
+    "CosineAnnealingWarmupRestarts",
+    "NoamLR",
+    "PiecewiseLinearWarmupLR",
+    "TristageLR",
+    "WarmupLR",
+    "WarmupStepLR",
+]
 
 
 def _noam(step, size):
@@ -286,3 +294,19 @@ class WarmupStepLR(Subclass, CarriesRate):
         drops = xp.floor_divide(xp.maximum(epochs, 0), self.step_size)
         rate = xp.where(step <= size, xp.divide(step, size), xp.power(self.gamma, drops))
         return self._base * rate
+
+
+class CosineAnnealingWarmupRestarts(cosine_annealing_warmup.CosineAnnealingWarmupRestarts):
+    """In each cycle a line up from `min_lr`, then a cosine down to it: katsura's scheduler.
+
+    Its arguments and rates are those of
+    `jaxsched.cosine_annealing_warmup.CosineAnnealingWarmupRestarts`, of which ESPnet has a copy. It
+    overwrites the optimizer's rate, so it takes none.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import espnet
+    >>> espnet.CosineAnnealingWarmupRestarts(4, warmup_steps=2, min_lr=0.0)(jnp.arange(6))
+    Array([0.  , 0.05, 0.1 , 0.05, 0.  , 0.05], dtype=float32)
+
+    Port of https://github.com/espnet/espnet/tree/master/espnet2/schedulers.
+    """
