@@ -66,6 +66,7 @@ if _typing.TYPE_CHECKING:
     from . import nemo as nemo
     from . import olmo as olmo
     from . import pl_bolts as pl_bolts
+    from . import pytorch_warmup as pytorch_warmup
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers

@@ -29,4 +29,5 @@ SCHEDULERS: tuple[type[Value], ...] = (
 RECIPES = (
     "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "olmo", "nemo",
     "espnet", "fairseq", "fairseq2", "cosine_annealing_warmup", "pl_bolts",
+    "pytorch_warmup",
 )  # fmt: skip
