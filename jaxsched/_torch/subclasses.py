@@ -32,6 +32,7 @@ OWN_HOMES = {
     "espnet.TristageLR": "espnet2.schedulers.tristage_lr",
     "espnet.WarmupStepLR": "espnet2.schedulers.warmup_step_lr",
     "espnet.CosineAnnealingWarmupRestarts": "espnet2.schedulers.cosine_anneal_warmup_restart",
+    "espnet.ExponentialDecayWarmup": "espnet2.schedulers.exponential_decay_warmup",
 }
 DISTRIBUTIONS = {  # where pip calls them otherwise
     "nemo": "nemo_toolkit",
@@ -93,6 +94,8 @@ def verify_subclass(scheduler: Any, schedule: Any) -> None:
     twin = copy.copy(scheduler)
     twin._get_lr_called_within_step = True  # It warns else.
     counts, rows = counts_along(members[0]), []
+    if getattr(members[0], "_first_is_set", False):
+        counts = counts[counts > 0]  # Its constructor sets the rate of count 0.
     for count in counts:
         twin.last_epoch = members[0].last_epoch + 1 + int(count)
         rows.append(twin.get_lr())
@@ -194,6 +197,10 @@ _OF_LIBRARY: dict[str, Mapping[str, Find]] = {
 }  # fmt: skip
 _OF_CLASS: dict[str, Mapping[str, Find]] = {
     "nemo.CosineAnnealing": {"constant_steps": _constant},
+    "espnet.ExponentialDecayWarmup": {
+        "max_lr": Attribute("initial_lr"),
+        "min_lr": Attribute("final_lr"),
+    },
     **{
         f"{library}.CosineAnnealingWarmupRestarts": {"max_lr": Attribute("base_max_lr")}
         for library in ("cosine_annealing_warmup", "espnet")

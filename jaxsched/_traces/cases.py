@@ -727,8 +727,14 @@ def _espnet() -> list[Case]:
         restarts(11, 1.3, 0.1, 0.001, 4),
         restarts(30, 0.5, 0.1, 0.001, 5, 0.8),
     ]
+    decay = espnet.ExponentialDecayWarmup
+    short += [
+        decay(0.05, 0.1, 1e-3, 40),
+        *[decay(0.05, 0.1, 1e-3, 40, 6, from_zero) for from_zero in (False, True)],
+    ]
     return [
         *[Case(schedule, 60) for schedule in short],
+        long(decay(1e-3, 5e-4, 1e-6, 95_000, 2_000, True)),
         long(warmup(2e-3)),
         long(piecewise(2e-3, [0, 5_000, 25_000], [0.0, 1e-5, 2e-3])),
         long(tristage(2e-3, 95_000)),

@@ -111,7 +111,7 @@ _OF_FAIRSEQ = [
 ]  # fmt: skip
 _FILES_OF_ESPNET = [
     "abs_scheduler", "warmup_lr", "noam_lr", "piecewise_linear_warmup_lr", "tristage_lr",
-    "warmup_step_lr", "cosine_anneal_warmup_restart",
+    "warmup_step_lr", "cosine_anneal_warmup_restart", "exponential_decay_warmup",
 ]  # fmt: skip
 ESPNET = [(f"espnet2.schedulers.{name}", "typeguard") for name in _FILES_OF_ESPNET]
 PL_BOLTS = (
