@@ -69,6 +69,7 @@ for _cls in (Schedule, ParamGroups, ReduceLROnPlateau):
     _cls._repr_html_ = _html  # type: ignore[union-attr]
 
 if _typing.TYPE_CHECKING:
+    from . import cosine_annealing_warmup as cosine_annealing_warmup
     from . import deepspeed as deepspeed
     from . import diffusers as diffusers
     from . import espnet as espnet
@@ -77,6 +78,8 @@ if _typing.TYPE_CHECKING:
     from . import megatron as megatron
     from . import nemo as nemo
     from . import olmo as olmo
+    from . import pl_bolts as pl_bolts
+    from . import pytorch_warmup as pytorch_warmup
     from . import timm as timm
     from . import torchtitan as torchtitan
     from . import transformers as transformers

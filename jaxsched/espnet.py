@@ -13,6 +13,7 @@ of steps of the warm-up.
 import itertools
 import math
 
+from . import cosine_annealing_warmup
 from ._core import numerics as xp
 from ._core.fields import LastEpoch, Numbers, Rate, static
 from ._core.number import Float, Number, concrete, is_concrete
@@ -20,7 +21,15 @@ from ._core.schedule import CarriesRate
 from ._schedulers.recipe import Subclass
 from ._schedulers.shapes import share
 
-__all__ = ["NoamLR", "PiecewiseLinearWarmupLR", "TristageLR", "WarmupLR", "WarmupStepLR"]
+__all__ = [
+    "CosineAnnealingWarmupRestarts",
+    "ExponentialDecayWarmup",
+    "NoamLR",
+    "PiecewiseLinearWarmupLR",
+    "TristageLR",
+    "WarmupLR",
+    "WarmupStepLR",
+]
 
 
 def _noam(step, size):
@@ -286,3 +295,85 @@ class WarmupStepLR(Subclass, CarriesRate):
         drops = xp.floor_divide(xp.maximum(epochs, 0), self.step_size)
         rate = xp.where(step <= size, xp.divide(step, size), xp.power(self.gamma, drops))
         return self._base * rate
+
+
+class CosineAnnealingWarmupRestarts(cosine_annealing_warmup.CosineAnnealingWarmupRestarts):
+    """In each cycle a line up from `min_lr`, then a cosine down to it: katsura's scheduler.
+
+    Its arguments and rates are those of
+    `jaxsched.cosine_annealing_warmup.CosineAnnealingWarmupRestarts`, of which ESPnet has a copy. It
+    overwrites the optimizer's rate, so it takes none.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import espnet
+    >>> espnet.CosineAnnealingWarmupRestarts(4, warmup_steps=2, min_lr=0.0)(jnp.arange(6))
+    Array([0.  , 0.05, 0.1 , 0.05, 0.  , 0.05], dtype=float32)
+
+    Port of https://github.com/espnet/espnet/tree/master/espnet2/schedulers.
+    """
+
+
+class ExponentialDecayWarmup(Subclass, CarriesRate):
+    """A warm-up, then an exponential from `max_lr` to `min_lr`, and on.
+
+        lr(t) = max_lr * s / W                                       for t < W, if `warm_from_zero`
+        lr(t) = lr                                                   for t < W, if not
+        lr(t) = max_lr * (min_lr / max_lr) ** ((t - W) / (N - W))    from then on
+
+    The optimizer's rate is that of a warm-up which does not begin at 0, and of nothing else. After
+    N the rate falls below `min_lr`. At count 0 it is 0 if `warm_from_zero`, and `max_lr` if not.
+
+    Args:
+      lr: the rate of a warm-up that does not begin at 0.
+      max_lr: the highest rate.
+      min_lr: the rate at count N.
+      total_steps: N, the number of steps of warm-up and decay.
+      warmup_steps: W, the number of steps of the warm-up.
+      warm_from_zero: whether the warm-up is a line, or the rate `lr`.
+      last_epoch: -1: ESPnet's class must be built at the beginning.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for rates that are not positive, a warm-up that is negative or not shorter than
+        `total_steps`, or a `last_epoch`.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import espnet
+    >>> espnet.ExponentialDecayWarmup(0.1, 0.1, 0.001, 6, 2, warm_from_zero=True)(jnp.arange(7))
+    Array([0.        , 0.1       , 0.1       , 0.03162277, 0.01      ,
+           0.00316228, 0.001     ], dtype=float32)
+
+    Port of https://github.com/espnet/espnet/tree/master/espnet2/schedulers.
+    """
+
+    lr: Rate
+    max_lr: Rate
+    min_lr: Rate
+    total_steps: Number
+    warmup_steps: Number = 0
+    warm_from_zero: bool = static(default=False)
+    last_epoch: LastEpoch = static(default=-1)
+
+    _first_is_set = True
+
+    def _validate(self):
+        super()._validate()
+        for name in ("max_lr", "min_lr"):
+            self._require(name, lambda x: x > 0, "a positive number")
+        self._require("warmup_steps", lambda n: n >= 0, "a number from 0 up")
+        if self._knows("warmup_steps", "total_steps"):
+            least = self.warmup_steps
+            self._require("total_steps", lambda n: n > least, f"above `warmup_steps`, {least}")
+        if self.last_epoch != -1:
+            self._reject("last_epoch", "-1, as ESPnet sets the first rate whatever it is")
+
+    def _curve(self, t):
+        size, peak = self.warmup_steps, self.max_lr
+        done = xp.divide(xp.maximum(t - size, 0), self.total_steps - size)
+        falling = peak * xp.power(xp.divide(self.min_lr, peak), done)
+        line = peak * xp.divide(t + 1, xp.maximum(size, 1))
+        first, warm = (0.0, line) if self.warm_from_zero else (peak, self._base)
+        return xp.where(t <= 0, first, xp.where(t < size, warm, falling))

@@ -12,6 +12,7 @@ from .._combine.param_groups import ParamGroups
 from .._core.number import as_positive_int
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.recipe import Subclass
+from .copied import is_copied, verify_copied
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
 from .of_deepspeed import is_deepspeeds, of_deepspeed
@@ -47,8 +48,10 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       timm's schedulers convert too: the count is the epoch or update that timm is given, and a
       group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
       "beginning". DeepSpeed's, NeMo's, fairseq2's and ESPnet's convert as PyTorch's own, in the
-      middle of a run too. Megatron's count is its `num_steps`; fairseq's is the number of updates,
-      and "beginning" its `start`.
+      middle of a run too; and so do two classes that are copied from repository to repository, in
+      whichever module they are, once a copy of them has shown the same rates:
+      CosineAnnealingWarmupRestarts and LinearWarmupCosineAnnealingLR. Megatron's count is its
+      `num_steps`; fairseq's is the number of updates, and "beginning" its `start`.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -119,7 +122,9 @@ def _converted(scheduler: Any, taken: Snapshot | Unreadable, total_steps: int | 
     if isinstance(taken, Unreadable):
         raise taken
     schedule = read(taken, scheduler.optimizer.param_groups, total_steps)
-    if issubclass(taken.cls, Subclass):
+    if is_copied(taken.cls):
+        verify_copied(scheduler, schedule)
+    elif issubclass(taken.cls, Subclass):
         verify_subclass(scheduler, schedule)
     return schedule
 

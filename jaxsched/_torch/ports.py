@@ -22,6 +22,8 @@ from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._schedulers.step_lr import StepLR
 from .._schedulers.swalr import SWALR
+from ..cosine_annealing_warmup import CosineAnnealingWarmupRestarts
+from ..espnet import ExponentialDecayWarmup
 from . import clocks, kinds, old_states, rebuilt
 from .clocks import StepCount
 from .finds import Attribute, Entry, Find, Group, InGroup, State, in_group, same
@@ -282,6 +284,17 @@ _BY_CLASS = {port.cls: port for port in PORTS}
 @functools.cache
 def _of_subclass(cls: type[Subclass]) -> Port:
     """The row of another library's subclass, which keeps its arguments as its author liked."""
+    if cls is ExponentialDecayWarmup:
+        return Port(
+            cls, telltales=("log_decay",), keys={**BASE, "_step_count": kinds.UNREAD},
+            arguments=arguments_of(cls), clock=clocks.FROM_0,
+        )  # fmt: skip
+    if issubclass(cls, CosineAnnealingWarmupRestarts):
+        return Port(
+            cls, telltales=("step_in_cycle", "cycle", "cur_cycle_steps"),
+            keys={**BASE, "_step_count": kinds.UNREAD}, arguments=arguments_of(cls),
+            clock=clocks.FROM_0,  # Its `step` raises no `_step_count`.
+        )  # fmt: skip
     return Port(cls, telltales=(), keys=BASE, arguments=arguments_of(cls))
 
 

@@ -13,7 +13,7 @@ from .clocks import StepCount
 from .errors import Unreadable
 from .numeric import to_python
 from .ports import PORTS, Port, port_of
-from .subclasses import subclass_of
+from .subclasses import copied_by, subclass_of
 from .to_torch import scheduler_class
 
 
@@ -105,6 +105,11 @@ class Snapshot(NamedTuple):
 
 def snapshot(scheduler: Any) -> Snapshot:
     """A live scheduler, as it stands."""
+    copied = copied_by(scheduler)
+    return _snapshot(scheduler) if copied is None else Snapshot(copied, dict(vars(scheduler)))
+
+
+def _snapshot(scheduler: Any) -> Snapshot:
     port = next((port for port in PORTS if scheduler_class(port.cls) is type(scheduler)), None)
     cls = subclass_of(type(scheduler)) if port is None else port.cls
     if cls is None:
@@ -120,7 +125,7 @@ def snapshot(scheduler: Any) -> Snapshot:
     parts = getattr(scheduler, "_schedulers", ())
     if len(set(map(id, parts))) < len(parts):
         raise Unreadable("holds one and the same scheduler twice")
-    return Snapshot(cls, state, tuple(map(snapshot, parts)))
+    return Snapshot(cls, state, tuple(map(_snapshot, parts)))
 
 
 def steps_done(taken: Snapshot) -> Any:

@@ -32,8 +32,8 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
             f"`from_torch(total_steps=...)` must be more than the steps done, {done}, got"
             f" {total_steps}."
         )
-    with _undisturbed(scheduler):
-        twin = _copy(scheduler)
+    with undisturbed(scheduler):
+        twin = copied(scheduler)
         if done:
             _rewind(twin, done, reason)
         history = _History(twin)
@@ -50,8 +50,8 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
 
 def _told(scheduler: Any, total_steps: int) -> Any:
     """The table of a scheduler whose `step` is given the count, and so is a function of it."""
-    with _undisturbed(scheduler):
-        history = _History(_copy(scheduler), -1)
+    with undisturbed(scheduler):
+        history = _History(copied(scheduler), -1)
         history.go_to(total_steps - 1)
     del history.rates[0], history.momenta[0]
     shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
@@ -66,8 +66,8 @@ def _told(scheduler: Any, total_steps: int) -> Any:
 
 def stepped_on(scheduler: Any, total_steps: int) -> Any:
     """The rates of a scheduler at its next `total_steps` counts, as a table for each group."""
-    with _undisturbed(scheduler):
-        history = _History(_copy(scheduler))
+    with undisturbed(scheduler):
+        history = _History(copied(scheduler))
         history.go_to(total_steps - 1)
     return history.table()
 
@@ -193,7 +193,7 @@ _COUNTERS = [("last_epoch", 0), ("last_step", 0), ("last_batch_iteration", -1), 
 
 
 @contextlib.contextmanager
-def _undisturbed(scheduler: Any) -> Iterator[None]:
+def undisturbed(scheduler: Any) -> Iterator[None]:
     """Leaves the live optimizer and the random generators as they were."""
     parts = getattr(scheduler, "_schedulers", ())
     with (
@@ -235,7 +235,7 @@ def _state(scheduler: Any) -> list:
     return [memory(scheduler, seen), memory(groups)]
 
 
-def _copy(scheduler: Any) -> Any:
+def copied(scheduler: Any) -> Any:
     """A copy that shares nothing with the original, and has an optimizer without parameters."""
     import torch
 
@@ -255,16 +255,16 @@ def _copy(scheduler: Any) -> Any:
             defaults=dict(optimizer.defaults), param_groups=groups, state=defaultdict(dict)
         )
         vars(twin).update(step=_step, _opt_called=True)
-        copied = private(scheduler, memo)
+        found = private(scheduler, memo)
     except Exception as error:
         raise ValueError(
             f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}: {error}"
         ) from error
-    if copied is scheduler:
+    if found is scheduler:
         raise ValueError(
             f"`from_torch(scheduler=...)` must be possible to copy, got {scheduler!r}."
         )
-    return copied
+    return found
 
 
 def _step(*_: Any) -> None:

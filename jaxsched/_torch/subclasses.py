@@ -21,6 +21,8 @@ HOMES = {
     "nemo": "nemo.core.optim.lr_scheduler",
     "fairseq2": "fairseq2.optim.lr_schedulers",
     "espnet": "espnet2.schedulers",
+    "cosine_annealing_warmup": "cosine_annealing_warmup",
+    "pl_bolts": "pl_bolts.optimizers.lr_scheduler",
 }
 # Classes that are not found there, but in a module below it.
 OWN_HOMES = {
@@ -29,8 +31,19 @@ OWN_HOMES = {
     "espnet.PiecewiseLinearWarmupLR": "espnet2.schedulers.piecewise_linear_warmup_lr",
     "espnet.TristageLR": "espnet2.schedulers.tristage_lr",
     "espnet.WarmupStepLR": "espnet2.schedulers.warmup_step_lr",
+    "espnet.CosineAnnealingWarmupRestarts": "espnet2.schedulers.cosine_anneal_warmup_restart",
+    "espnet.ExponentialDecayWarmup": "espnet2.schedulers.exponential_decay_warmup",
 }
-DISTRIBUTIONS = {"nemo": "nemo_toolkit"}  # where pip calls them otherwise
+DISTRIBUTIONS = {  # where pip calls them otherwise
+    "nemo": "nemo_toolkit",
+    "pl_bolts": "lightning_bolts",
+    "cosine_annealing_warmup": "git+https://github.com/katsura-jp/pytorch-cosine-annealing-with-warmup",
+}
+# Classes that many repositories have a copy of, by their names, and the modules of ours.
+COPIED = {
+    "CosineAnnealingWarmupRestarts": "cosine_annealing_warmup",
+    "LinearWarmupCosineAnnealingLR": "pl_bolts",
+}
 _KEPT_BY_ALL = ("lr", "initial_lr", "last_epoch")
 
 
@@ -53,6 +66,26 @@ def subclass_of(named: Any) -> type[Subclass] | None:
     return found if isinstance(found, type) and issubclass(found, Subclass) else None
 
 
+def copied_by(scheduler: Any) -> type[Subclass] | None:
+    """Our class for a live one of a class that is copied, in whichever module; else None.
+
+    It is told by its name and by its attributes; whether it is the same is to be verified.
+    """
+    name = type(scheduler).__name__
+    if name not in COPIED:
+        return None
+    cls = subclass_of(type(scheduler)) or subclass_of(f"{COPIED[name]}.{name}")
+    state = vars(scheduler)
+    if cls is None or not all(key in state for key in _keys_of(cls)):
+        return None
+    return cls
+
+
+def _keys_of(cls: type[Subclass]) -> list[str]:
+    finds = arguments_of(cls).values()
+    return ["base_lrs", "last_epoch", *[find.name for find in finds if isinstance(find, Attribute)]]
+
+
 def verify_subclass(scheduler: Any, schedule: Any) -> None:
     """Raises where the live one's own function of `last_epoch` has another rate."""
     members = groups_of(schedule)
@@ -61,6 +94,8 @@ def verify_subclass(scheduler: Any, schedule: Any) -> None:
     twin = copy.copy(scheduler)
     twin._get_lr_called_within_step = True  # It warns else.
     counts, rows = counts_along(members[0]), []
+    if getattr(members[0], "_first_is_set", False):
+        counts = counts[counts > 0]  # Its constructor sets the rate of count 0.
     for count in counts:
         twin.last_epoch = members[0].last_epoch + 1 + int(count)
         rows.append(twin.get_lr())
@@ -78,7 +113,7 @@ def arguments_of(cls: type[Subclass]) -> dict[str, Find]:
     """Where each argument is found, except the rates and `last_epoch`."""
     library = cls._called.partition(".")[0]
     names = [field.name for field in cls._field_table if field.name not in _KEPT_BY_ALL]
-    special = {**_OF_LIBRARY[library], **_OF_CLASS.get(cls._called, {})}
+    special = {**_OF_LIBRARY.get(library, {}), **_OF_CLASS.get(cls._called, {})}
     return {name: special.get(name, Attribute(name)) for name in names}
 
 
@@ -160,4 +195,14 @@ _OF_LIBRARY: dict[str, Mapping[str, Find]] = {
         "warmup_lr_list": _listed("warmup_lr_list"),
     },
 }  # fmt: skip
-_OF_CLASS: dict[str, Mapping[str, Find]] = {"nemo.CosineAnnealing": {"constant_steps": _constant}}
+_OF_CLASS: dict[str, Mapping[str, Find]] = {
+    "nemo.CosineAnnealing": {"constant_steps": _constant},
+    "espnet.ExponentialDecayWarmup": {
+        "max_lr": Attribute("initial_lr"),
+        "min_lr": Attribute("final_lr"),
+    },
+    **{
+        f"{library}.CosineAnnealingWarmupRestarts": {"max_lr": Attribute("base_max_lr")}
+        for library in ("cosine_annealing_warmup", "espnet")
+    },
+}

@@ -24,8 +24,7 @@ def verify(
     `cause` is what may have happened, for the error; `instead`, what to write.
     """
     theirs = np.array([to_python(rate) for rate in rates], np.float64)
-    with jax.ensure_compile_time_eval(), xp.float64():
-        ours = np.asarray(schedule(counts))
+    ours = rates_at(schedule, counts)
     off = np.abs(ours - theirs) > 1e-9 * np.abs(theirs) + 1e-12 * np.abs(theirs).max()
     if off.any():
         first = int(np.argmax(off))
@@ -34,6 +33,12 @@ def verify(
             f" {counts[first]}, got {theirs[first]}: {cause}",
             instead,
         )
+
+
+def rates_at(schedule: Any, counts: np.ndarray) -> np.ndarray:
+    """A schedule's rates, in float64."""
+    with jax.ensure_compile_time_eval(), xp.float64():
+        return np.asarray(schedule(counts))
 
 
 def counts_along(schedule: Any) -> np.ndarray:

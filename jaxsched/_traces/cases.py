@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import diffusers, espnet, fairseq, fairseq2, nemo, timm
+from .. import diffusers, espnet, fairseq, fairseq2, nemo, pl_bolts, timm
 from .. import transformers as hf
 from .._combine.counts import Mapped, delay, per_batches, per_epoch, per_update, skip
 from .._combine.param_groups import ParamGroups
@@ -45,7 +45,7 @@ from .trace import SHIPPED, Trace, save_traces
 
 TORCH = "2.13.0"
 LIBRARIES = (
-    None, "diffusers 0.42.1", "espnet 202511", "fairseq 0.12.2", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "timm 1.0.31", "transformers 5.23.0",
+    None, "diffusers 0.42.1", "espnet 202511", "fairseq 0.12.2", "fairseq2 0.8.1", "lightning 2.6.6", "nemo 3.0.0", "pl_bolts 0.7.0", "timm 1.0.31", "transformers 5.23.0",
 )  # fmt: skip
 
 
@@ -92,6 +92,7 @@ def cases() -> list[Case]:
             *_fairseq2(),
             *_fairseq(),
             *_espnet(),
+            *_pl_bolts(),
         ]
 
 
@@ -706,6 +707,7 @@ def _espnet() -> list[Case]:
     """Schedulers of ESPnet: their edges, and long runs."""
     warmup, noam, drops = espnet.WarmupLR, espnet.NoamLR, espnet.WarmupStepLR
     piecewise, tristage = espnet.PiecewiseLinearWarmupLR, espnet.TristageLR
+    restarts = espnet.CosineAnnealingWarmupRestarts
     short = [
         warmup(0.1, 6),
         warmup(0.1, 6.5),
@@ -719,14 +721,38 @@ def _espnet() -> list[Case]:
         drops(0.1, 6, 9),
         drops(0.1, 10, 4, 3, 0.5),
         ParamGroups([warmup(lr, 6) for lr in (0.1, 0.02)]),
+        restarts(20),
+        restarts(20, 1.0, 0.1, 0.0, 6, 0.5),
+        restarts(9, 2.0, 0.1, 0.01, 3, 0.9),
+        restarts(11, 1.3, 0.1, 0.001, 4),
+        restarts(30, 0.5, 0.1, 0.001, 5, 0.8),
+    ]
+    decay = espnet.ExponentialDecayWarmup
+    short += [
+        decay(0.05, 0.1, 1e-3, 40),
+        *[decay(0.05, 0.1, 1e-3, 40, 6, from_zero) for from_zero in (False, True)],
     ]
     return [
         *[Case(schedule, 60) for schedule in short],
+        long(decay(1e-3, 5e-4, 1e-6, 95_000, 2_000, True)),
         long(warmup(2e-3)),
         long(piecewise(2e-3, [0, 5_000, 25_000], [0.0, 1e-5, 2e-3])),
         long(tristage(2e-3, 95_000)),
         long(drops(2e-3, gamma=0.5)),
+        long(restarts(5_000, 1.7, 5e-4, 1e-6, 500, 0.7)),
     ]
+
+
+def _pl_bolts() -> list[Case]:
+    """The scheduler of Lightning Bolts: its edges, and a long run."""
+    cosine = pl_bolts.LinearWarmupCosineAnnealingLR
+    short = [
+        cosine(0.1, 6, 40),
+        *[cosine(0.1, warm, 25, 0.01, 1e-3) for warm in (0, 1, 2, 24)],
+        cosine(0.1, 6, 60, eta_min=0.02),
+        ParamGroups([cosine(lr, 6, 40) for lr in (0.1, 0.02)]),
+    ]
+    return [*[Case(schedule, 60) for schedule in short], long(cosine(5e-4, 2_000, 101_000))]
 
 
 def make(case: Case) -> Trace:

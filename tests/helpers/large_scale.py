@@ -14,7 +14,16 @@ import numpy as np
 import pytest
 from libraries import alone
 
-from jaxsched import Trace, deepspeed, megatron, olmo, to_config, torchtitan
+from jaxsched import (
+    CosineAnnealingLR,
+    Trace,
+    deepspeed,
+    megatron,
+    olmo,
+    pytorch_warmup,
+    to_config,
+    torchtitan,
+)
 from jaxsched._torch.to_torch import build, momentum_in, torch_call
 from jaxsched._traces.cases import LONG, SPARSE
 from jaxsched._traces.trace import SHIPPED, save_traces
@@ -257,10 +266,44 @@ def olmos():
             yield _trace(schedule, "ai2-olmo-core", counts, olmo_rates(schedule, counts))
 
 
+WARMUPS = [
+    *[pytorch_warmup.LinearWarmup(period) for period in (1, 7)],
+    *[pytorch_warmup.ExponentialWarmup(period) for period in (1, 7)],
+    *[
+        getattr(pytorch_warmup, name)(beta2)
+        for name in ("UntunedLinearWarmup", "UntunedExponentialWarmup", "RAdamWarmup")
+        for beta2 in (0.95, 0.999)
+    ],
+]
+
+
+def dampened(warmup, steps=60, last_step=-1):
+    """The rates of a loop in which the library's class dampens a cosine."""
+    torch, library = pytest.importorskip("torch"), pytest.importorskip("pytorch_warmup")
+    beta2 = getattr(warmup, "beta2", 0.999)
+    optimizer = torch.optim.AdamW([torch.zeros(1)], lr=LR, betas=(0.9, beta2))
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
+    own = arguments_of(warmup, "beta2") | {"last_step": last_step}
+    live, rates = getattr(library, type(warmup).__name__)(optimizer, **own), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        with live.dampening():
+            scheduler.step()
+    return np.array(rates)
+
+
+def pytorch_warmups():
+    for warmup in WARMUPS:
+        schedule = CosineAnnealingLR(LR, T_max=50) * warmup
+        yield _trace(schedule, "pytorch_warmup", range(60), dampened(warmup))
+
+
 RECORDED = {
     "deepspeed": deepspeeds,
     "megatron": megatrons,
     "olmo": olmos,
+    "pytorch_warmup": pytorch_warmups,
     "torchtitan": torchtitans,
 }
 

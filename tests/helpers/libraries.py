@@ -111,14 +111,19 @@ _OF_FAIRSEQ = [
 ]  # fmt: skip
 _FILES_OF_ESPNET = [
     "abs_scheduler", "warmup_lr", "noam_lr", "piecewise_linear_warmup_lr", "tristage_lr",
-    "warmup_step_lr",
+    "warmup_step_lr", "cosine_anneal_warmup_restart", "exponential_decay_warmup",
 ]  # fmt: skip
 ESPNET = [(f"espnet2.schedulers.{name}", "typeguard") for name in _FILES_OF_ESPNET]
+PL_BOLTS = (
+    "pl_bolts.optimizers.lr_scheduler", "pl_bolts", "pl_bolts.optimizers", "pl_bolts.utils",
+    "pl_bolts.utils.stability",
+)  # fmt: skip
 ALONE = {
     "espnet": ESPNET,
     "nemo": [NEMO],
     "fairseq2": FAIRSEQ2,
     "fairseq": FAIRSEQ,
+    "pl_bolts": [PL_BOLTS],
 }  # in the order in which they import each other
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from libraries import library
 from recipes import LR, STEPS, assert_exact, assert_like_all, rates_of
-from subclasses import all_arguments, assert_converts, assert_there_and_back, expected, live
+from subclasses import all_arguments, assert_converts, assert_there_and_back, expected, live, sgd
 
 import jaxsched as js
 from jaxsched import espnet
@@ -143,6 +143,39 @@ def test_a_sweep_of_the_given_rates():
     np.testing.assert_allclose(swept, [0.05, 0.035], rtol=1e-6)
 
 
+@pytest.mark.parametrize("from_zero", [False, True])
+@settings(max_examples=10, deadline=None)
+@given(warm=st.integers(0, 20), steps=st.integers(21, 50), low=st.sampled_from([1e-3, 0.1, 0.5]))
+def test_an_exponential_against_the_library(from_zero, warm, steps, low):
+    options = {
+        "max_lr": 0.3, "min_lr": low, "total_steps": steps, "warmup_steps": warm,
+        "warm_from_zero": from_zero,
+    }  # fmt: skip
+    rates = expected(theirs("ExponentialDecayWarmup"), options)[:, 0]
+
+    assert_exact(espnet.ExponentialDecayWarmup(LR, **options), rates)
+
+
+@pytest.mark.parametrize("done", [0, 1, 25])
+def test_an_exponential_converts(done):
+    options = {"max_lr": 0.3, "min_lr": 0.01, "total_steps": 40, "warmup_steps": 7}
+    for schedule in (
+        espnet.ExponentialDecayWarmup(LR, **options),
+        espnet.ExponentialDecayWarmup(LR, **options, warm_from_zero=True),
+    ):
+        scheduler = js.to_torch(schedule, sgd(LR))
+        rates_of(scheduler, done)
+        assert js.from_torch(scheduler) == schedule
+        assert js.current_count(scheduler) == done
+        assert_exact(js.from_torch(scheduler, start="now"), rates_of(scheduler, 9)[:, 0])
+
+
+def test_an_exponential_is_a_schedule_like_all():
+    options = {"max_lr": 0.3, "min_lr": 0.01, "total_steps": 40, "warmup_steps": 7}
+
+    assert_like_all(espnet.ExponentialDecayWarmup, options)
+
+
 WRONG = [
     (lambda: espnet.WarmupLR(-LR), ValueError, "lr=...)` must be a number from 0 up"),
     (lambda: espnet.WarmupLR(LR, 0), ValueError, "warmup_steps=...)` must be a positive number"),
@@ -153,6 +186,8 @@ WRONG = [
     (lambda: espnet.PiecewiseLinearWarmupLR(LR, [0, 9], [0.0]), ValueError, "warmup_lr_list=...)` must be a list of a rate for each"),
     (lambda: espnet.PiecewiseLinearWarmupLR(LR, [9, 3], [0.0, 0.1]), ValueError, "warmup_steps_list=...)` must be steps in order"),
     (lambda: espnet.PiecewiseLinearWarmupLR(LR, [-1, 3], [0.0, 0.1]), ValueError, "warmup_steps_list=...)` must be steps from 0 up"),
+    (lambda: espnet.ExponentialDecayWarmup(LR, LR, 0.0, 9), ValueError, "min_lr=...)` must be a positive number"),
+    (lambda: espnet.ExponentialDecayWarmup(LR, LR, LR, 9, 9), ValueError, "total_steps=...)` must be above `warmup_steps`, 9"),
     (lambda: espnet.WarmupStepLR(LR, 0), ValueError, "warmup_steps=...)` must be a positive number"),
     (lambda: espnet.WarmupStepLR(LR, last_epoch=3), ValueError, "last_epoch=...)` must be -1, as ESPnet counts from 0"),
 ]  # fmt: skip
