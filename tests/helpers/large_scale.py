@@ -156,12 +156,12 @@ def olmo_rates(schedule, counts):
     return np.array([live.get_lr(schedule.lr, int(count), total) for count in counts], np.float64)
 
 
-def _trace(schedule, library, counts, rates, momenta=None):
+def _trace(schedule, library, counts, rates, momenta=None, call=None):
     import torch
 
     return Trace(
         torch=torch.__version__.split("+")[0],
-        call=torch_call(schedule),
+        call=call or torch_call(schedule),
         optimizer="Adam",
         counts=np.asarray(counts),
         lr=rates,
@@ -295,8 +295,9 @@ def dampened(warmup, steps=60, last_step=-1):
 
 def pytorch_warmups():
     for warmup in WARMUPS:
-        schedule = CosineAnnealingLR(LR, T_max=50) * warmup
-        yield _trace(schedule, "pytorch_warmup", range(60), dampened(warmup))
+        cosine = CosineAnnealingLR(LR, T_max=50)
+        call = f"{torch_call(warmup)} dampens {torch_call(cosine)}"
+        yield _trace(cosine * warmup, "pytorch_warmup", range(60), dampened(warmup), call=call)
 
 
 RECORDED = {

@@ -158,6 +158,7 @@ def test_an_exponential_against_the_library(from_zero, warm, steps, low):
 
 @pytest.mark.parametrize("done", [0, 1, 25])
 def test_an_exponential_converts(done):
+    library("espnet")
     options = {"max_lr": 0.3, "min_lr": 0.01, "total_steps": 40, "warmup_steps": 7}
     for schedule in (
         espnet.ExponentialDecayWarmup(LR, **options),
