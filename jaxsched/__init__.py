@@ -62,6 +62,7 @@ if _typing.TYPE_CHECKING:
     from . import fairseq as fairseq
     from . import fairseq2 as fairseq2
     from . import megatron as megatron
+    from . import mmengine as mmengine
     from . import nemo as nemo
     from . import olmo as olmo
     from . import timm as timm
