@@ -76,6 +76,7 @@ if _typing.TYPE_CHECKING:
     from . import fairseq as fairseq
     from . import fairseq2 as fairseq2
     from . import megatron as megatron
+    from . import mmengine as mmengine
     from . import nemo as nemo
     from . import olmo as olmo
     from . import pl_bolts as pl_bolts

@@ -26,6 +26,7 @@ METHODS = {
     "OneCycleLR": ["momentum"],
     "PolyLRScheduler": ["get_cycle_length"],
     "OptimizerParamScheduler": ["weight_decay"],
+    "ParamSchedulers": ["momentum"],
     "ParamGroups": ["rates", "momentum", "partition", "single"],
     "ReduceLROnPlateau": ["init", "update", "held", "step", "averaged"],
     "TanhLRScheduler": ["get_cycle_length"],
@@ -109,8 +110,10 @@ def page() -> str:
         for name in members:
             value = getattr(module, name)
             lines += entry(name, value)
+            # Another library's OneCycleLR has not all that PyTorch's has.
             for method in METHODS.get(name, []):
-                lines += entry(f"{name}.{method}", inspect.getattr_static(value, method), level=4)
+                if found := inspect.getattr_static(value, method, None):
+                    lines += entry(f"{name}.{method}", found, level=4)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip() + "\n")
 
 

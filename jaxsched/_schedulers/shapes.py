@@ -14,6 +14,16 @@ def share(t, start, end):
     return xp.clip(xp.divide(t - start, xp.where(way == 0, 1, way)), 0.0, 1.0)
 
 
+def power_of_rest(rest, power):
+    """A power of what is left; at the end it stays 0, and so does its derivative.
+
+    That of a power below 1 would be infinite there, and 0 times that a NaN.
+    """
+    ended = rest <= 0.0
+    value = xp.power(xp.where(ended, 1.0, rest), power)
+    return xp.where(ended, xp.where(power == 0, 1.0, 0.0), value)
+
+
 def rise(shape: str, x):
     """From 0 to 1 as x does: "linear", "cosine", "sqrt", "1-sqrt" or "square"."""
     if shape == "cosine":

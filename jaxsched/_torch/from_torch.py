@@ -18,13 +18,19 @@ from .group_reader import GroupReader
 from .of_deepspeed import is_deepspeeds, of_deepspeed
 from .of_fairseq import is_fairseqs, of_fairseq
 from .of_megatron import is_megatrons, of_megatron
+from .of_mmengine import count_of, is_mmengines, of_mmengine
 from .of_timm import is_any_of_timms, of_timm
 from .snapshot import Snapshot, snapshot, steps_done
 from .stepped_copy import Together, stepped, stepped_on, steps_by_count, steps_taken, takes_count
 from .subclasses import verify_subclass
 
 
-def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beginning") -> Any:
+def from_torch(
+    scheduler: Any,
+    total_steps: int | None = None,
+    start: str = "beginning",
+    epoch_length: int | None = None,
+) -> Any:
     """A live PyTorch scheduler, however nested, as a schedule.
 
     Args:
@@ -39,6 +45,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
         copy is then stepped on from where it is, which is right whatever has been done to it: a
         state of its own, rates set by hand, a group added. Without `total_steps`, the schedule
         from the beginning is skipped to now.
+      epoch_length: the number of updates in an epoch, for a list of mmengine's schedulers of which
+        some count epochs and others updates. All others need none.
 
     Returns:
       The schedule with PyTorch's rates: rebuilt from the scheduler's attributes, and verified
@@ -51,7 +59,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
       middle of a run too; and so do two classes that are copied from repository to repository, in
       whichever module they are, once a copy of them has shown the same rates:
       CosineAnnealingWarmupRestarts and LinearWarmupCosineAnnealingLR. Megatron's count is its
-      `num_steps`; fairseq's is the number of updates, and "beginning" its `start`.
+      `num_steps`; fairseq's is the number of updates, and "beginning" its `start`. A list of
+      mmengine's is a `jaxsched.mmengine.ParamSchedulers`.
 
       A scheduler that was built with a `last_epoch` (or sent to an epoch by `step(epoch)`) has it
       here too; count 0 is then the moment after it.
@@ -82,6 +91,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     scheduler = _checked(scheduler, "from_torch")
     total_steps = as_total_steps("from_torch", total_steps)
     check_start("from_torch", start)
+    epoch_length = _as_epoch_length(epoch_length, scheduler)
     if start == "now" and takes_count(scheduler):
         raise ValueError(
             f"`from_torch(start=...)` must be 'beginning' for {type(scheduler).__name__}, whose"
@@ -95,7 +105,7 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
     try:
-        schedule = _converted(scheduler, taken, total_steps)
+        schedule = _converted(scheduler, taken, total_steps, epoch_length)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
@@ -106,6 +116,8 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     if start == "beginning" or plateau:
         return schedule
     count = current_count(scheduler)
+    if is_mmengines(scheduler):
+        count = count_of(scheduler, epoch_length)
     if not isinstance(count, int):
         raise ValueError(
             f"`from_torch(start='now')` must have `total_steps=N`, got a scheduler at epoch"
@@ -114,8 +126,22 @@ def from_torch(scheduler: Any, total_steps: int | None = None, start: str = "beg
     return skip(schedule, count)
 
 
-def _converted(scheduler: Any, taken: Snapshot | Unreadable, total_steps: int | None) -> Any:
+def _as_epoch_length(epoch_length: Any, scheduler: Any) -> int | None:
+    number = as_positive_int("from_torch(epoch_length=...)", epoch_length, optional=True)
+    if number is not None and not is_mmengines(scheduler):
+        raise ValueError(
+            "`from_torch(epoch_length=...)` must be None but for mmengine's schedulers, got"
+            f" {number}: `jaxsched.per_epoch(schedule, {number})` counts updates."
+        )
+    return number
+
+
+def _converted(
+    scheduler: Any, taken: Snapshot | Unreadable, total_steps: int | None, epoch_length: int | None
+) -> Any:
     """The schedule that a scheduler's attributes describe, from its beginning."""
+    if is_mmengines(scheduler):
+        return of_mmengine(scheduler, epoch_length)
     for is_one, of_one in _OF_LIBRARIES:
         if is_one(scheduler):
             return of_one(scheduler)
@@ -175,6 +201,8 @@ def current_count(scheduler: Any) -> Any:
     scheduler = _checked(scheduler, "current_count")
     if is_megatrons(scheduler):
         return scheduler.num_steps
+    if is_mmengines(scheduler):
+        return count_of(scheduler)
     taken = _snapshot_or_reason(scheduler)
     try:
         return steps_taken(scheduler) if isinstance(taken, Unreadable) else steps_done(taken)

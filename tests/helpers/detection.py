@@ -1,0 +1,202 @@
+"""mmengine and detectron2 (with fvcore), live, and what is recorded of them.
+
+PYTHONPATH=<where the libraries are> python tests/helpers/detection.py    # records their traces
+"""
+
+import sys
+import types
+import warnings
+from importlib.metadata import version
+
+import numpy as np
+from libraries import alone
+
+from jaxsched import Trace, mmengine, to_config
+from jaxsched._text.call import call_text
+from jaxsched._traces.cases import SPARSE
+from jaxsched._traces.trace import SHIPPED, save_traces
+
+LR, MOMENTUM = 0.1, 0.9
+
+# --- mmengine ---
+
+
+def of_mmengine():
+    """The classes of mmengine's schedulers, by name."""
+    registry = types.SimpleNamespace(register_module=lambda: lambda cls: cls)
+    stubs = [f"mmengine{name}" for name in ("", ".logging", ".optim", ".registry")]
+    home = "mmengine.optim.scheduler"
+    classes = {}
+    for name in ("param_scheduler", "lr_scheduler", "momentum_scheduler"):
+        module = alone(
+            f"{home}.{name}", *stubs, home, PARAM_SCHEDULERS=registry,
+            BaseOptimWrapper=type("BaseOptimWrapper", (), {}),
+        )  # fmt: skip
+        classes |= vars(module)
+    return classes
+
+
+def sgd(lr=LR, groups=1, momentum=MOMENTUM):
+    import torch
+
+    params = [{"params": [torch.zeros(1)], "lr": lr * 0.5**i} for i in range(groups)]
+    return torch.optim.SGD(params, lr=lr, momentum=momentum)
+
+
+def build_mmengines(optimizer, configs, epoch_length):
+    """Live schedulers of a config, as mmengine's registry builds them."""
+    classes, built = of_mmengine(), []
+    for config in configs:
+        given = dict(config)
+        cls = classes[given.pop("type")]
+        if given.pop("convert_to_iter_based", False):
+            built.append(cls.build_iter_from_epoch(optimizer, epoch_length=epoch_length, **given))
+        else:
+            built.append(cls(optimizer, **given))
+    return built
+
+
+def stepped_by_runner(optimizer, schedulers, number, epoch_length):
+    """Rates and momenta at the first counts, stepped as mmengine's hook does it."""
+    rows = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # mmengine expects steps of the optimizer.
+        for count in range(number):
+            if count:
+                for each in schedulers:
+                    if not each.by_epoch:
+                        each.step()
+                for each in schedulers:
+                    if each.by_epoch and count % epoch_length == 0:
+                        each.step()
+            group = optimizer.param_groups[0]
+            rows.append((group["lr"], group["momentum"]))
+    return np.array(rows, np.float64).T
+
+
+def mmengine_values(configs, number, epoch_length=7, lr=LR):
+    """mmengine's rates and momenta for a config."""
+    optimizer = sgd(lr)
+    built = build_mmengines(optimizer, configs, epoch_length)
+    return stepped_by_runner(optimizer, built, number, epoch_length)
+
+
+def options_of(schedule):
+    """The arguments of ours that differ from the defaults, as mmengine takes them."""
+    given = {k: v for k, v in schedule._arguments() if k not in ("lr", "value")}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
+
+
+def config_of(schedules):
+    """The config of ours."""
+    return [{"type": type(each).__name__, **options_of(each)} for each in schedules]
+
+
+WARM = {"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": 20}
+MMENGINE = {  # configs as people have them, at 7 updates an epoch
+    "faster-rcnn": [WARM, {"type": "MultiStepLR", "begin": 0, "end": 12, "by_epoch": True, "milestones": [4, 6], "gamma": 0.1}],
+    "rtmdet": [WARM, {"type": "CosineAnnealingLR", "eta_min": 0.005, "begin": 4, "end": 9, "T_max": 5, "by_epoch": True, "convert_to_iter_based": True}],
+    "mae": [
+        {"type": "LinearLR", "start_factor": 1e-4, "by_epoch": True, "begin": 0, "end": 3, "convert_to_iter_based": True},
+        {"type": "CosineAnnealingLR", "T_max": 5, "by_epoch": True, "begin": 3, "end": 8, "convert_to_iter_based": True},
+    ],
+    "segmentation": [{"type": "PolyLR", "eta_min": 1e-4, "power": 0.9, "begin": 0, "end": 55, "by_epoch": False}],
+    "swin": [WARM, {"type": "PolyLR", "eta_min": 0.0, "power": 1.0, "begin": 20, "end": 60, "by_epoch": False}],
+    "overlap": [WARM, {"type": "CosineAnnealingLR", "begin": 0, "end": 9, "by_epoch": True}],
+    "one-cycle": [{"type": "OneCycleLR", "eta_max": 0.2, "total_steps": 8, "by_epoch": True, "convert_to_iter_based": True, "end": 8}],
+    "restarts": [WARM, {"type": "CosineRestartLR", "periods": [15, 25], "restart_weights": [1, 0.5], "eta_min": 1e-3, "begin": 20, "end": 60, "by_epoch": False}],
+    "steps": [{"type": "ConstantLR", "factor": 0.1, "end": 5, "by_epoch": False}, {"type": "StepLR", "step_size": 2, "gamma": 0.5}, {"type": "ExponentialLR", "gamma": 0.99, "by_epoch": False, "begin": 30}],
+    "momentum": [
+        {"type": "CosineAnnealingLR", "T_max": 3, "eta_min": 0.2, "begin": 0, "end": 3, "by_epoch": True, "convert_to_iter_based": True},
+        {"type": "CosineAnnealingLR", "T_max": 5, "eta_min": 1e-4, "begin": 3, "end": 8, "by_epoch": True, "convert_to_iter_based": True},
+        {"type": "CosineAnnealingMomentum", "T_max": 3, "eta_min": 0.85, "begin": 0, "end": 3, "by_epoch": True, "convert_to_iter_based": True},
+        {"type": "CosineAnnealingMomentum", "T_max": 5, "eta_min": 0.95, "begin": 3, "end": 8, "by_epoch": True, "convert_to_iter_based": True},
+    ],
+}  # fmt: skip
+MMENGINE_LONG = {
+    "faster-rcnn": [
+        WARM | {"end": 500},
+        {"type": "MultiStepLR", "begin": 0, "end": 12, "by_epoch": True, "milestones": [8, 11], "gamma": 0.1},
+    ],
+    "pretraining": [
+        WARM | {"end": 1500},
+        {"type": "PolyLR", "eta_min": 0.0, "power": 0.9, "begin": 1500, "end": 90_000, "by_epoch": False},
+    ],
+}  # fmt: skip
+
+
+def read(config, epoch_length=7, **more):
+    return mmengine.build_param_scheduler(LR, config, epoch_length, momentum=MOMENTUM, **more)
+
+
+WINDOW = {"begin": 3, "end": 40}
+SHAPES = {
+    "Constant": {"factor": 0.5, "begin": 3, "end": 20},
+    "CosineAnnealing": {"T_max": 12, "eta_min": 0.01, **WINDOW},
+    "CosineRestart": {
+        "periods": [10, 20, 15], "restart_weights": [1, 0.5, 0.25], "eta_min": 0.01, "begin": 3,
+        "end": 70,
+    },
+    "Exponential": {"gamma": 0.9, **WINDOW},
+    "Linear": {"start_factor": 0.1, "begin": 3, "end": 20},
+    "MultiStep": {"milestones": [5, 9], "gamma": 0.5, **WINDOW},
+    "Poly": {"eta_min": 0.01, "power": 0.9, **WINDOW},
+    "Step": {"step_size": 9, "gamma": 0.5, **WINDOW},
+}  # fmt: skip
+ONE_CYCLE = {"eta_max": 0.2, "total_steps": 40, **WINDOW}
+ALONE = {
+    **{f"{name}LR": options for name, options in SHAPES.items()},
+    **{f"{name}Momentum": options for name, options in SHAPES.items()},
+    "OneCycleLR": ONE_CYCLE,
+}
+
+
+def ours(name, options):
+    """Our schedule of one of mmengine's schedulers."""
+    cls = getattr(mmengine, name)
+    return cls(MOMENTUM, **options) if name.endswith("Momentum") else cls(lr=LR, **options)
+
+
+def theirs(name, options, number):
+    """mmengine's values of one scheduler, by its own steps."""
+    rates, momenta = mmengine_values([{"type": name, **options}], number, epoch_length=1)
+    return momenta if name.endswith("Momentum") else rates
+
+
+def mmengines():
+    for name, options in ALONE.items():
+        yield _trace(ours(name, options), "mmengine", range(60), theirs(name, options, 60))
+    for configs, counts, length in (
+        (MMENGINE, range(60), 7),
+        (MMENGINE_LONG, SPARSE, 7_330),
+    ):
+        number = max(counts) + 1
+        for config in configs.values():
+            schedule = read(config, length)
+            rates, momenta = mmengine_values(config, number, length)
+            keep = [*counts]
+            cycled = any("Momentum" in part["type"] for part in config)
+            yield _trace(schedule, "mmengine", keep, rates[keep], momenta[keep] if cycled else None)
+
+
+def _trace(schedule, library, counts, rates, momenta=None):
+    import torch
+
+    return Trace(
+        torch=torch.__version__.split("+")[0],
+        call=call_text(schedule),
+        optimizer="SGD",
+        counts=np.asarray(counts),
+        lr=rates,
+        momentum=momenta,
+        schedule=to_config(schedule),
+        library=f"{library} {version(library)}",
+    )
+
+
+RECORDED = {"mmengine": mmengines}
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or RECORDED:
+        save_traces(list(RECORDED[name]()), SHIPPED / f"{name}.jsonl")
