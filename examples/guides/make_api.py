@@ -85,11 +85,18 @@ def is_port(name: str) -> bool:
     return "Port of https://docs.pytorch.org" in (getattr(jaxsched, name).__doc__ or "")
 
 
+def called(name: str, module) -> str:
+    """How it is called: a library's with the library before it, as several have the same names."""
+    library = module.__name__.removeprefix("jaxsched.")
+    return f"{library}.{name}" if library in RECIPES else name
+
+
 def index(title: str, names: list[str], module) -> list[str]:
     lines = [f"| {title} | |", "|---|---|"]
     for name in names:
         summary, _, _ = inspect.getdoc(getattr(module, name)).partition("\n\n")
-        lines.append(f"| [`{name}`](#{name.lower()}) | {' '.join(summary.split())} |")
+        heading = re.sub(r"[^\w\- ]", "", called(name, module).lower())
+        lines.append(f"| [`{name}`](#{heading}) | {' '.join(summary.split())} |")
     return [*lines, ""]
 
 
@@ -109,11 +116,11 @@ def page() -> str:
         lines += [f"## {title}", ""]
         for name in members:
             value = getattr(module, name)
-            lines += entry(name, value)
+            lines += entry(called(name, module), value)
             # Another library's OneCycleLR has not all that PyTorch's has.
             for method in METHODS.get(name, []):
                 if found := inspect.getattr_static(value, method, None):
-                    lines += entry(f"{name}.{method}", found, level=4)
+                    lines += entry(f"{called(name, module)}.{method}", found, level=4)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip() + "\n")
 
 
