@@ -57,6 +57,7 @@ from ._schedulers.swalr import SWALR
 
 if _typing.TYPE_CHECKING:
     from . import deepspeed as deepspeed
+    from . import detectron2 as detectron2
     from . import diffusers as diffusers
     from . import espnet as espnet
     from . import fairseq as fairseq

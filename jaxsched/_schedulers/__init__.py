@@ -28,5 +28,5 @@ SCHEDULERS: tuple[type[Value], ...] = (
 # The libraries whose schedules are modules of jaxsched, which are loaded on first use.
 RECIPES = (
     "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "olmo", "nemo",
-    "espnet", "fairseq", "fairseq2", "mmengine",
+    "espnet", "fairseq", "fairseq2", "mmengine", "detectron2",
 )  # fmt: skip

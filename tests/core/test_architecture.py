@@ -12,7 +12,7 @@ ROOT = Path(jaxsched.__file__).parent
 # Each may import from those above it, and from itself.
 FLOORS = [
     "_core", "_schedulers", "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
-    "fairseq", "olmo", "espnet", "mmengine", "_combine", "_optax", "_text", "_torch", "_traces", "_report", "testing",
+    "fairseq", "olmo", "espnet", "mmengine", "detectron2", "_combine", "_optax", "_text", "_torch", "_traces", "_report", "testing",
     "_cli", "__main__",
 ]  # fmt: skip
 WITH_TORCH = ("_torch/", "_traces/record.py", "_traces/trainer.py", "testing.py")
