@@ -71,6 +71,7 @@ for _cls in (Schedule, ParamGroups, ReduceLROnPlateau):
 if _typing.TYPE_CHECKING:
     from . import cosine_annealing_warmup as cosine_annealing_warmup
     from . import deepspeed as deepspeed
+    from . import detectron2 as detectron2
     from . import diffusers as diffusers
     from . import espnet as espnet
     from . import fairseq as fairseq

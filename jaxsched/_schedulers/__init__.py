@@ -28,6 +28,6 @@ SCHEDULERS: tuple[type[Value], ...] = (
 # The libraries whose schedules are modules of jaxsched, which are loaded on first use.
 RECIPES = (
     "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "olmo", "nemo",
-    "espnet", "fairseq", "fairseq2", "mmengine", "cosine_annealing_warmup", "pl_bolts",
-    "pytorch_warmup",
+    "espnet", "fairseq", "fairseq2", "mmengine", "detectron2", "cosine_annealing_warmup",
+    "pl_bolts", "pytorch_warmup",
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """What the schedules of other libraries share: their names and, of most, a factor times `lr`."""
 
+from typing import ClassVar
+
 from .._core.number import is_concrete
 from .._core.schedule import CarriesRate, Schedule
 
@@ -9,6 +11,8 @@ class OfLibrary(Schedule):
 
     It is called as there, in a module of jaxsched called as the library.
     """
+
+    _is_built_here: ClassVar[bool] = True  # `to_torch` may build it, where its library is known
 
     def __init_subclass__(cls, **kwargs):
         cls._called = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"

@@ -16,6 +16,7 @@ from .copied import is_copied, verify_copied
 from .errors import STEP_FROM_START, Unreadable
 from .group_reader import GroupReader
 from .of_deepspeed import is_deepspeeds, of_deepspeed
+from .of_detectron2 import is_multiplier, of_multiplier
 from .of_fairseq import is_fairseqs, of_fairseq
 from .of_megatron import is_megatrons, of_megatron
 from .of_mmengine import count_of, is_mmengines, of_mmengine
@@ -55,9 +56,9 @@ def from_torch(
 
       timm's schedulers convert too: the count is the epoch or update that timm is given, and a
       group with `lr_scale` has `schedule * lr_scale`. As they keep no count, `start` must be
-      "beginning". DeepSpeed's, NeMo's, fairseq2's and ESPnet's convert as PyTorch's own, in the
-      middle of a run too; and so do two classes that are copied from repository to repository, in
-      whichever module they are, once a copy of them has shown the same rates:
+      "beginning". DeepSpeed's, NeMo's, fairseq2's, ESPnet's and detectron2's convert as PyTorch's
+      own, in the middle of a run too; and so do two classes that are copied from repository to
+      repository, in whichever module they are, once a copy of them has shown the same rates:
       CosineAnnealingWarmupRestarts and LinearWarmupCosineAnnealingLR. Megatron's count is its
       `num_steps`; fairseq's is the number of updates, and "beginning" its `start`. A list of
       mmengine's is a `jaxsched.mmengine.ParamSchedulers`.
@@ -161,6 +162,7 @@ _OF_LIBRARIES = (
     (is_fairseqs, of_fairseq),
     (is_deepspeeds, of_deepspeed),
     (is_megatrons, of_megatron),
+    (is_multiplier, of_multiplier),
 )
 
 

@@ -21,6 +21,7 @@ HOMES = {
     "nemo": "nemo.core.optim.lr_scheduler",
     "fairseq2": "fairseq2.optim.lr_schedulers",
     "espnet": "espnet2.schedulers",
+    "detectron2": "detectron2.solver.lr_scheduler",
     "cosine_annealing_warmup": "cosine_annealing_warmup",
     "pl_bolts": "pl_bolts.optimizers.lr_scheduler",
 }
@@ -194,6 +195,7 @@ _OF_LIBRARY: dict[str, Mapping[str, Find]] = {
         "warmup_steps_list": _listed("warmup_steps_list"),
         "warmup_lr_list": _listed("warmup_lr_list"),
     },
+    "detectron2": {"milestones": _listed("milestones")},
 }  # fmt: skip
 _OF_CLASS: dict[str, Mapping[str, Find]] = {
     "nemo.CosineAnnealing": {"constant_steps": _constant},

@@ -112,7 +112,9 @@ def _check(schedule: Any) -> None:
         mapped = isinstance(schedule, Mapped)
         hint = " Convert its `schedule`, and step that at its own counts." if mapped else ""
         raise TypeError(f"{where} one of PyTorch's schedulers, got {schedule!r}.{hint}")
-    if isinstance(schedule, OfLibrary) and _library_of(schedule) not in _MODULES:
+    if isinstance(schedule, OfLibrary) and not (
+        schedule._is_built_here and _library_of(schedule) in _MODULES
+    ):
         raise TypeError(
             f"{where} one of PyTorch's schedulers, or of {', '.join(_MODULES)}, got {schedule!r}:"
             f" {_library_of(schedule)} alone builds that."

@@ -13,7 +13,7 @@ ROOT = Path(jaxsched.__file__).parent
 # Each may import from those above it, and from itself.
 FLOORS = [
     "_interrupt", "_core", "_schedulers", "transformers", "diffusers", "timm", "deepspeed", "megatron", "torchtitan", "nemo", "fairseq2",
-    "fairseq", "olmo", "cosine_annealing_warmup", "espnet", "mmengine", "pl_bolts", "pytorch_warmup", "_combine", "_optax", "_text", "_chart", "_torch", "_traces", "_plot",
+    "fairseq", "olmo", "cosine_annealing_warmup", "espnet", "mmengine", "detectron2", "pl_bolts", "pytorch_warmup", "_combine", "_optax", "_text", "_chart", "_torch", "_traces", "_plot",
     "_report", "testing",
     "_cli", "__main__",
 ]  # fmt: skip

@@ -11,9 +11,9 @@ from importlib.metadata import version
 import numpy as np
 from libraries import alone
 
-from jaxsched import Trace, mmengine, to_config
+from jaxsched import Trace, detectron2, mmengine, to_config
 from jaxsched._text.call import call_text
-from jaxsched._traces.cases import SPARSE
+from jaxsched._traces.cases import LONG, SPARSE
 from jaxsched._traces.trace import SHIPPED, save_traces
 
 LR, MOMENTUM = 0.1, 0.9
@@ -164,8 +164,9 @@ def theirs(name, options, number):
 
 
 def mmengines():
+    source = f"mmengine {version('mmengine')}"
     for name, options in ALONE.items():
-        yield _trace(ours(name, options), "mmengine", range(60), theirs(name, options, 60))
+        yield _trace(ours(name, options), source, range(60), theirs(name, options, 60))
     for configs, counts, length in (
         (MMENGINE, range(60), 7),
         (MMENGINE_LONG, SPARSE, 7_330),
@@ -176,7 +177,7 @@ def mmengines():
             rates, momenta = mmengine_values(config, number, length)
             keep = [*counts]
             cycled = any("Momentum" in part["type"] for part in config)
-            yield _trace(schedule, "mmengine", keep, rates[keep], momenta[keep] if cycled else None)
+            yield _trace(schedule, source, keep, rates[keep], momenta[keep] if cycled else None)
 
 
 def _trace(schedule, library, counts, rates, momenta=None):
@@ -190,11 +191,128 @@ def _trace(schedule, library, counts, rates, momenta=None):
         lr=rates,
         momentum=momenta,
         schedule=to_config(schedule),
-        library=f"{library} {version(library)}",
+        library=library,
     )
 
 
-RECORDED = {"mmengine": mmengines}
+# --- detectron2 and fvcore ---
+
+
+def of_fvcore():
+    return alone("fvcore.common.param_scheduler")
+
+
+def of_detectron2():
+    """The file with detectron2's schedulers."""
+    quiet = types.SimpleNamespace(getLogger=lambda name: types.SimpleNamespace(warning=str))
+    fvcore = of_fvcore()
+    stubs = ("fvcore", "fvcore.common", "detectron2", "detectron2.solver")
+    return alone("detectron2.solver.lr_scheduler", *stubs, logging=quiet, **vars(fvcore))
+
+
+def of_build():
+    """The file that reads detectron2's config."""
+    solver, fvcore = of_detectron2(), of_fvcore()
+    stubs = [f"detectron2{name}" for name in ("", ".solver", ".config", ".utils", ".utils.env")]
+    return alone(
+        "detectron2.solver.build", *stubs, "fvcore", "fvcore.common", TORCH_VERSION=(2, 13),
+        **{name: getattr(solver, name) for name in ("LRMultiplier", "WarmupParamScheduler")},
+        CosineParamScheduler=fvcore.CosineParamScheduler,
+    )  # fmt: skip
+
+
+def fvcores(schedule):
+    """fvcore's scheduler of the same arguments."""
+    name = type(schedule).__name__
+    own = {
+        key: [fvcores(part) for part in value] if key == "schedulers"
+        else fvcores(value) if key == "scheduler"
+        else list(value) if isinstance(value, tuple)
+        else value
+        for key, value in schedule._arguments()
+    }  # fmt: skip
+    home = of_detectron2() if name == "WarmupParamScheduler" else of_fvcore()
+    return getattr(home, name)(**own)
+
+
+def live_detectron2(schedule, optimizer=None):
+    """detectron2's scheduler of the same arguments."""
+    own = {key: value for key, value in schedule._arguments() if key not in ("lr", "initial_lr")}
+    if "multiplier" in own:
+        own["multiplier"] = fvcores(own["multiplier"])
+    if "milestones" in own:
+        own["milestones"] = list(own["milestones"])
+    cls = getattr(of_detectron2(), type(schedule).__name__)
+    return cls(sgd(schedule.lr) if optimizer is None else optimizer, **own)
+
+
+def detectron2_rates(schedule, number):
+    """detectron2's rates at the first counts."""
+    scheduler, rates = live_detectron2(schedule), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for count in range(number):
+            if count:
+                scheduler.step()
+            rates.append(scheduler.optimizer.param_groups[0]["lr"])
+    return np.array(rates, np.float64)
+
+
+SHARES = np.arange(64) / 64
+_DROPS = detectron2.MultiStepParamScheduler([1.0, 0.1, 0.01], 50, [20, 33])
+_WAVE = detectron2.CosineParamScheduler(1.0, 0.05)
+FVCORE = [
+    detectron2.ConstantParamScheduler(0.3),
+    _WAVE,
+    detectron2.ExponentialParamScheduler(2.0, 0.02),
+    detectron2.LinearParamScheduler(0.01, 0.5),
+    _DROPS,
+    detectron2.MultiStepParamScheduler([1.0, 0.5, 0.2], 91),
+    detectron2.MultiStepParamScheduler([1.0, 0.5, 0.2], milestones=[3, 7, 9]),
+    detectron2.PolynomialDecayParamScheduler(0.4, 0.9),
+    detectron2.StepParamScheduler(90, [1.0, 0.3, 0.1, 0.05]),
+    detectron2.StepWithFixedGammaParamScheduler(1.0, 3, 0.2, 90),
+    detectron2.CompositeParamScheduler(
+        [detectron2.LinearParamScheduler(0.0, 1.0), detectron2.ConstantParamScheduler(1.0), _WAVE],
+        [0.2, 0.3, 0.5], ["rescaled", "fixed", "rescaled"],
+    ),
+    detectron2.WarmupParamScheduler(_DROPS, 0.001, 0.1),
+    detectron2.WarmupParamScheduler(_WAVE, 0.01, 0.2, "constant"),
+    detectron2.WarmupParamScheduler(_WAVE, 0.01, 0.2, "linear", True),
+]  # fmt: skip
+DETECTRON2 = [
+    *[detectron2.LRMultiplier(LR, multiplier, 61) for multiplier in FVCORE],
+    detectron2.WarmupMultiStepLR(LR, [20, 30], warmup_iters=9),
+    detectron2.WarmupMultiStepLR(LR, [5, 20], 0.5, 0.1, 9, "constant"),
+    detectron2.WarmupCosineLR(LR, 50, warmup_iters=9),
+]
+# Its milestones are early, by more than a count.
+DETECTRON2_LONG = [
+    detectron2.LRMultiplier(
+        LR,
+        detectron2.WarmupParamScheduler(
+            detectron2.MultiStepParamScheduler([1.0, 0.1, 0.01], LONG, [60_000, 80_000]),
+            0.001, 1000 / LONG,
+        ),
+        LONG,
+    ),
+    detectron2.LRMultiplier(LR, detectron2.WarmupParamScheduler(_WAVE, 0.001, 0.01), LONG),
+]  # fmt: skip
+
+
+def detectron2s():
+    source = "detectron2 0.6 (commit 02b5c4e)"
+    for schedule in FVCORE:
+        fvcore = fvcores(schedule)
+        rates = np.array([fvcore(share) for share in SHARES.tolist()], np.float64)
+        yield _trace(schedule, source, SHARES, rates)
+    for counts, schedules in ((range(60), DETECTRON2), (SPARSE, DETECTRON2_LONG)):
+        for schedule in schedules:
+            rates = detectron2_rates(schedule, max(counts) + 1)
+            yield _trace(schedule, source, [*counts], rates[[*counts]])
+
+
+RECORDED = {"mmengine": mmengines, "detectron2": detectron2s}
 
 
 if __name__ == "__main__":
