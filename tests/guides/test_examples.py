@@ -13,7 +13,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECORDED = sorted(path.stem for path in (EXAMPLES / "runs").iterdir())
-OTHERS = ["data_parallel", "resume", "sweep", "tune_schedule"]  # with test files, or tests below
+OTHERS = ["data_parallel", "range_test", "resume", "sweep", "tune_schedule"]  # with test files, or tests below
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
 
 
@@ -54,7 +54,7 @@ def files_of(folder: Path) -> dict[Path, tuple[int, int]]:
 def test_every_script_is_tested_and_shown():
     assert sorted([*RECORDED, *OTHERS, "plot_schedulers"]) == SCRIPTS
     assert sorted(path.stem for path in (EXAMPLES / "pytorch").glob("*.py")) == sorted(
-        [*RECORDED, "moons", "recorder"]
+        [*RECORDED, "moons", "range_test", "recorder"]
     )
     shown = (EXAMPLES / "README.md").read_text()
     for name in SCRIPTS:
