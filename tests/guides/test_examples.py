@@ -13,7 +13,13 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECORDED = sorted(path.stem for path in (EXAMPLES / "runs").iterdir())
-OTHERS = ["data_parallel", "range_test", "resume", "sweep", "tune_schedule"]  # with test files, or tests below
+OTHERS = [
+    "data_parallel",
+    "range_test",
+    "resume",
+    "sweep",
+    "tune_schedule",
+]  # with test files, or tests below
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
 
 
