@@ -23,6 +23,7 @@ Noteworthy are mmengine's ends. A line, a constant and a polynomial end at step 
 
 import dataclasses
 import difflib
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -1008,8 +1009,9 @@ class ParamSchedulers(OfLibrary, StepsRate):
 
     There is a closed form where windows follow each other, and where overlapping ones all multiply
     (a linear warm-up over milestones, over a cosine or a polynomial down to 0). Others are stepped
-    through. Where `begin` or `end` is traced, windows cannot be compared, and what the list has
-    later is taken to begin after what it has earlier, or both to multiply.
+    through. Where a `begin` or `end` is a JAX array, which may be traced, the list must be in the
+    order of the windows, and none may lie in another's unless both multiply; what is traced is
+    taken to be so.
 
     Args:
       schedulers: the schedules, in the order in which mmengine builds them. Those that have an `lr`
@@ -1071,7 +1073,27 @@ class ParamSchedulers(OfLibrary, StepsRate):
                 "schedulers",
                 "one OneCycleLR at most, as in mmengine the last one changes the rates of all",
             )
+        self._refuse_arrays_out_of_order()
         self._warn_if_replayed()
+
+    def _refuse_arrays_out_of_order(self):
+        """Raises where windows given as arrays are seen to be out of order."""
+        parts = self._acting
+        if all(_is_int(n) for part in parts for n in (part.begin, part.end)):
+            return
+        for part, later in itertools.combinations(parts, 2):
+            sizes = self._counts_in_a_step(part), self._counts_in_a_step(later)
+            if (part._multiplies and later._multiplies) or not all(map(_is_int, sizes)):
+                continue
+            # Of a window whose end is traced, the first step is known to be in it.
+            lasts = [n - 1 for n in concrete(part.end)] or concrete(part.begin)
+            firsts = concrete(later.begin)
+            if any(x * sizes[0] >= y * sizes[1] for x, y in zip(lasts, firsts, strict=False)):
+                self._reject(
+                    "schedulers",
+                    "in the order of their windows, and none in another's unless both multiply,"
+                    " where `begin` or `end` is an array",
+                )
 
     # --- what acts, and when ---
 

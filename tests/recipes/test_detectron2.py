@@ -43,11 +43,6 @@ def name_of(schedule):
     return type(schedule).__name__
 
 
-@pytest.fixture(autouse=True)
-def _both():
-    of_fvcore(), of_detectron2()
-
-
 @pytest.mark.parametrize("schedule", FVCORE, ids=name_of)
 def test_a_function_of_the_share_of_training(schedule):
     theirs = fvcores(schedule)

@@ -208,6 +208,16 @@ def test_a_sweep_of_the_end_of_a_warm_up():
         np.testing.assert_array_equal(row, made(size)(np.arange(STEPS)))
 
 
+def test_a_sweep_out_of_order_is_refused():
+    def made(size):
+        warmup = mmengine.LinearLR(LR, 0.1, end=size, by_epoch=False)
+        return mmengine.ParamSchedulers([warmup, OVERLAPPING[1]])
+
+    for sweep in (jax.vmap(lambda size: made(size)(3)), made):
+        with pytest.raises(ValueError, match="must be in the order of their windows"):
+            sweep(jnp.array([5, 20]))
+
+
 def test_gradients_through_a_list():
     def rate(lr, factor):
         warmup = mmengine.LinearLR(lr, factor, end=5, by_epoch=False)
