@@ -12,14 +12,9 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RECORDED = sorted(path.stem for path in (EXAMPLES / "runs").iterdir())
-OTHERS = [
-    "data_parallel",
-    "range_test",
-    "resume",
-    "sweep",
-    "tune_schedule",
-]  # with test files, or tests below
+# With test files, or tests below:
+OTHERS = ["data_parallel", "range_test", "resume", "sweep", "train", "tune_schedule"]
+RECORDED = sorted({path.stem for path in (EXAMPLES / "runs").iterdir()} - set(OTHERS))
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
 
 
@@ -60,7 +55,7 @@ def files_of(folder: Path) -> dict[Path, tuple[int, int]]:
 def test_every_script_is_tested_and_shown():
     assert sorted([*RECORDED, *OTHERS, "plot_schedulers"]) == SCRIPTS
     assert sorted(path.stem for path in (EXAMPLES / "pytorch").glob("*.py")) == sorted(
-        [*RECORDED, "moons", "range_test", "recorder"]
+        [*RECORDED, "moons", "range_test", "record_train", "recorder", "train"]
     )
     shown = (EXAMPLES / "README.md").read_text()
     for name in SCRIPTS:
@@ -92,7 +87,7 @@ def test_runs_from_the_command_line_in_a_short_version(load, tmp_path, capsys):
     assert "--steps must be from 1 to 1000, got 1001" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in RECORDED])
+@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - {*RECORDED, "train"}))
 def test_a_picture_goes_into_the_working_directory(name, load, monkeypatch):
     """By default, and elsewhere with `--picture`; the others' tests above draw theirs so."""
     parsed = []
