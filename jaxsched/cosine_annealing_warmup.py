@@ -110,6 +110,10 @@ class CosineAnnealingWarmupRestarts(Subclass):
                 " later one for that",
             )
 
+    def _runs_in_sequence(self, first):
+        warm = not self._knows("warmup_steps") or self.warmup_steps > 0
+        return not first and warm and self.last_epoch == -1
+
     def _curve(self, t):
         first, warm = self.first_cycle_steps, self.warmup_steps
         known = map(jax.lax.stop_gradient, (warm, first - warm, self.cycle_mult))

@@ -289,6 +289,9 @@ class WarmupStepLR(Subclass, CarriesRate):
         if self.last_epoch != -1:
             self._reject("last_epoch", "-1, as ESPnet counts from 0 whatever it is")
 
+    def _runs_in_sequence(self, first):
+        return False
+
     def _curve(self, t):
         size, epoch, step = self.warmup_steps, self.steps_per_epoch, t + 1
         epochs = xp.floor_divide(step, epoch) - xp.floor_divide(size, epoch)
@@ -369,6 +372,9 @@ class ExponentialDecayWarmup(Subclass, CarriesRate):
             self._require("total_steps", lambda n: n > least, f"above `warmup_steps`, {least}")
         if self.last_epoch != -1:
             self._reject("last_epoch", "-1, as ESPnet sets the first rate whatever it is")
+
+    def _runs_in_sequence(self, first):
+        return False
 
     def _curve(self, t):
         size, peak = self.warmup_steps, self.max_lr

@@ -20,7 +20,15 @@ from ._core.number import Float, Number, concrete, is_concrete
 from ._schedulers.recipe import OfLibrary
 from ._schedulers.shapes import cycle, share, wave
 
-__all__ = ["cosine", "inverse_sqrt", "polynomial_decay", "tri_stage"]
+__all__ = [
+    "cosine",
+    "fixed",
+    "inverse_sqrt",
+    "polynomial_decay",
+    "step",
+    "tri_stage",
+    "triangular",
+]
 
 
 class _Schedule(OfLibrary):
@@ -46,7 +54,17 @@ class _Schedule(OfLibrary):
     @property
     def _init(self):
         """The rate at count 0 of the warm-up."""
-        return 0.0
+        given = getattr(self, "warmup_init_lr", -1)
+        return xp.where(given < 0, getattr(self, "min_lr", 0.0), given)
+
+    def _check_above_minimum(self):
+        if is_concrete(self.min_lr):
+            least = self.min_lr
+            self._require("lr", lambda x: x > least, f"above `min_lr`, {least}")
+
+    def _check_force_anneal(self):
+        if self.force_anneal is not None:
+            self._reject("force_anneal", "None, as it changes the rate at an epoch")
 
     def _after(self, since):
         """The rate, so many updates after the warm-up."""
@@ -86,10 +104,6 @@ class inverse_sqrt(_Schedule):
     def _validate(self):
         super()._validate()
         self._require("warmup_updates", lambda n: n > 0, "a positive number")
-
-    @property
-    def _init(self):
-        return xp.where(self.warmup_init_lr < 0, 0.0, self.warmup_init_lr)
 
     def _after(self, since):
         return self.lr * xp.sqrt(xp.divide(self._warmup, since + self._warmup))
@@ -134,8 +148,7 @@ class polynomial_decay(_Schedule):
 
     def _validate(self):
         super()._validate()
-        if self.force_anneal is not None:
-            self._reject("force_anneal", "None, as it changes the rate at an epoch")
+        self._check_force_anneal()
         if self.total_num_update is None:
             self._reject("total_num_update", "given, as `--max-update` is in fairseq")
         self._require("total_num_update", lambda n: n > 0, "a positive number")
@@ -282,19 +295,13 @@ class cosine(_Schedule):
 
     def _validate(self):
         super()._validate()
-        if is_concrete(self.min_lr):
-            least = self.min_lr
-            self._require("lr", lambda x: x > least, f"above `min_lr`, {least}")
+        self._check_above_minimum()
         self._require("t_mult", lambda b: b >= 1, "at least 1")
         if self.max_update is None:
             more = "a positive number without `max_update`"
             self._require("lr_period_updates", lambda n: n > 0, more)
         elif self._knows("lr_period_updates", "max_update", "warmup_updates") and self._period <= 0:
             self._reject("max_update", "more than the warm-up")
-
-    @property
-    def _init(self):
-        return xp.where(self.warmup_init_lr < 0, self.min_lr, self.warmup_init_lr)
 
     @property
     def _period(self):
@@ -307,3 +314,144 @@ class cosine(_Schedule):
         index, at, length, _ = cycle(since, self._period, self.t_mult)
         height = wave(xp.divide(at, length))
         return xp.power(self.lr_shrink, index) * (self.min_lr + (self.lr - self.min_lr) * height)
+
+
+class fixed(_Schedule):
+    """A linear warm-up, whose first rate is not 0, then a constant.
+
+        lr(t) = lr * (t + 1) / W    for t < W
+        lr(t) = lr                from then on
+
+    Args:
+      lr: the learning rate after the warm-up.
+      force_anneal: None, as it changes the rate at an epoch.
+      lr_shrink: the factor of each epoch from `force_anneal` on: without that, of nothing.
+      warmup_updates: W, the number of updates of the warm-up.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a negative `lr` or warm-up, or a `force_anneal`.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import fairseq
+    >>> fairseq.fixed(0.1, warmup_updates=4)(jnp.arange(6))
+    Array([0.025, 0.05 , 0.075, 0.1  , 0.1  , 0.1  ], dtype=float32)
+
+    Port of https://github.com/facebookresearch/fairseq/tree/main/fairseq/optim/lr_scheduler.
+    """
+
+    lr: Rate
+    force_anneal: None = static(default=None)
+    lr_shrink: Float = 0.1
+    warmup_updates: Number = 0
+
+    def _validate(self):
+        super()._validate()
+        self._check_force_anneal()
+
+    def _curve(self, t):
+        return self.lr * share(t + 1, 0, self._warmup)
+
+
+class step(_Schedule):
+    """A linear warm-up, then a factor every few updates, not below `min_lr`.
+
+        lr(t) = max(min_lr, lr * lr_decay ** ((t - W) // P))    for t >= W
+
+    Args:
+      lr: the learning rate after the warm-up.
+      warmup_updates: W, the number of updates of the warm-up.
+      warmup_init_lr: the rate at count 0 of the warm-up; `min_lr` if it is negative.
+      min_lr: the least rate after the warm-up.
+      lr_deacy_period: P, the number of updates after each of which the rate is multiplied; so
+        fairseq spells it.
+      lr_decay: the factor.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a negative rate or warm-up, an `lr` that is not above `min_lr`, a period
+        that is not positive, or a factor that is not from 0 to 1.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import fairseq
+    >>> fairseq.step(0.1, 2, lr_deacy_period=2)(jnp.arange(7))
+    Array([0.   , 0.05 , 0.1  , 0.1  , 0.05 , 0.05 , 0.025], dtype=float32)
+
+    Port of https://github.com/facebookresearch/fairseq/tree/main/fairseq/optim/lr_scheduler.
+    """
+
+    lr: Rate
+    warmup_updates: Number = 0
+    warmup_init_lr: Rate = -1
+    min_lr: Rate = 0.0
+    lr_deacy_period: Number = 25000
+    lr_decay: Float = 0.5
+
+    def _validate(self):
+        super()._validate()
+        self._require("min_lr", lambda x: x >= 0, "a number from 0 up")
+        self._check_above_minimum()
+        self._require("lr_deacy_period", lambda n: n > 0, "a positive number")
+        self._require("lr_decay", lambda x: 0 <= x <= 1, "from 0 to 1")
+
+    def _after(self, since):
+        drops = xp.floor_divide(since, self.lr_deacy_period)
+        return xp.maximum(self.lr * xp.power(self.lr_decay, drops), self.min_lr)
+
+
+class triangular(_Schedule):
+    """A line up to `max_lr` and down again in each period, whose top is lower each time.
+
+        lr(t) = low + (max_lr * a ** i - low) * (1 - abs(u / H - 1))
+
+    in period i of 2 H counts; u counts from its start. The lowest rate `low` is `lr`, or
+    `lr * a ** i` if `shrink_min`.
+
+    Args:
+      lr: the learning rate at the ends of the first period.
+      max_lr: the learning rate in the middle of the first period.
+      lr_period_updates: the number of updates in a period; H is half of it, cut to an integer.
+      lr_shrink: a, the highest rate of each period over that of the one before.
+      shrink_min: whether the lowest rate shrinks too.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a negative `lr` or `lr_shrink`, a `max_lr` that is not above `lr`, or a
+        period of less than two updates, by half of which fairseq divides.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import fairseq
+    >>> fairseq.triangular(0.01, 0.1, lr_period_updates=4, lr_shrink=0.5)(jnp.arange(7))
+    Array([0.01 , 0.055, 0.1  , 0.055, 0.01 , 0.03 , 0.05 ], dtype=float32)
+
+    Port of https://github.com/facebookresearch/fairseq/tree/main/fairseq/optim/lr_scheduler,
+    the paper is https://arxiv.org/abs/1506.01186.
+    """
+
+    lr: Rate
+    max_lr: Rate
+    lr_period_updates: Number = 5000
+    lr_shrink: Float = 0.1
+    shrink_min: bool = static(default=False)
+
+    def _validate(self):
+        super()._validate()
+        if is_concrete(self.lr):
+            least = self.lr
+            self._require("max_lr", lambda x: x > least, f"above `lr`, {least}")
+        self._require("lr_period_updates", lambda n: n >= 2, "at least 2")
+        self._require("lr_shrink", lambda x: x >= 0, "a number from 0 up")
+
+    def _curve(self, t):
+        half = xp.floor_divide(self.lr_period_updates, 2)
+        index = xp.floor_divide(t, 2 * half)
+        scale = xp.power(self.lr_shrink, index)
+        height = 1.0 - abs(xp.divide(t, half) - 2.0 * (index + 1.0) + 1.0)
+        low = self.lr * scale if self.shrink_min else self.lr
+        return low + (self.max_lr * scale - low) * height

@@ -25,7 +25,14 @@ from ._core.schedule import CarriesRate
 from ._schedulers.recipe import Subclass
 from ._schedulers.shapes import cycle, share, wave
 
-__all__ = ["CosineAnnealingLR", "MyleLR", "NoamLR", "PolynomialDecayLR", "TriStageLR"]
+__all__ = [
+    "CosineAnnealingLR",
+    "MyleLR",
+    "NoamLR",
+    "PassthroughLR",
+    "PolynomialDecayLR",
+    "TriStageLR",
+]
 
 
 class _Warmed(Subclass, CarriesRate):
@@ -204,6 +211,36 @@ class NoamLR(_Warmed):
         size = self._warmup
         line = t * xp.power(xp.maximum(size, 1), -1.5)
         return self._base * xp.where(t < size, line, xp.power(xp.maximum(t, 1), -0.5))
+
+
+class PassthroughLR(Subclass, CarriesRate):
+    """The rate of the optimizer, whatever the count.
+
+    Args:
+      lr: the learning rate.
+      last_epoch: the index of the last step before this schedule, as in `StepLR`.
+      initial_lr: the rate that training began with, by default `lr`.
+
+    Returns:
+      A `Schedule`: the rate as a function of the step count.
+
+    Raises:
+      ValueError: for a negative `lr`.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxsched import fairseq2
+    >>> fairseq2.PassthroughLR(0.1)(jnp.arange(3))
+    Array([0.1, 0.1, 0.1], dtype=float32)
+
+    Port of https://github.com/facebookresearch/fairseq2/tree/main/src/fairseq2/optim/lr_schedulers.
+    """
+
+    lr: Rate
+    _: dataclasses.KW_ONLY
+    last_epoch: LastEpoch = static(default=-1)
+
+    def _curve(self, t):
+        return self._base
 
 
 class PolynomialDecayLR(_Warmed):

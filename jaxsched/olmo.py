@@ -13,8 +13,12 @@ Its trainer counts a step before the update, so its first update is at count 1, 
 `jaxsched.skip(jaxsched.per_update(schedule, batch), 1)`, with the number of tokens in a batch.
 
 Where a length may be given as a share of another one, exactly one of both is given.
-SequentialScheduler and ComposableScheduler are not here. `jaxsched.join` is near: it puts schedules
-one after the other, but each has its own `lr`, where OLMo-core hands on the last rate.
+SequentialScheduler and ComposableScheduler are not here: `jaxsched.join` says both. OLMo-core hands
+on the last rate, and leaves out count 0 of all but the first, so after a first one of `n` steps
+
+    jaxsched.join([first, jaxsched.skip(second, 1)], [n + 1])
+
+with `second` of the `lr` that `first` ends at. Stages are a `join` of `jaxsched.Ramp`s.
 """
 
 from typing import Any, ClassVar

@@ -56,6 +56,13 @@ class Formula:
         """The argument that makes `move` at t a division by zero in PyTorch, if any."""
         return None
 
+    def _runs_in_sequence(self, first: bool) -> bool:
+        """Whether SequentialLR runs it as its formula says: as the part that runs first, or later.
+
+        One that counts its steps itself has the first one counted twice there.
+        """
+        return True
+
     def _last_step(self) -> End | None:
         """The last `last_epoch` that PyTorch computes without an error, if there is one."""
         return None

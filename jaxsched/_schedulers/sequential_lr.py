@@ -1,5 +1,6 @@
 """SequentialLR: one scheduler after the other."""
 
+import bisect
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -7,7 +8,7 @@ from .._core import milestones as _milestones
 from .._core import protocol
 from .._core.fields import NESTED, Counts, TotalSteps, static
 from .._core.schedule import Schedule
-from .composite import Composite
+from .composite import Composite, singles
 
 
 class SequentialLR(Composite):
@@ -30,7 +31,8 @@ class SequentialLR(Composite):
 
     Raises:
       ValueError: as ChainedScheduler does, and for milestones of the wrong number, unsorted,
-        negative or no integers.
+        negative or no integers; for a part that counts its steps itself, and so has other rates
+        in PyTorch's sequence than alone.
       TypeError: for a part that is no schedule.
 
     Warns:
@@ -64,6 +66,25 @@ class SequentialLR(Composite):
         if self._has_traced_milestones and nested:
             self._reject("milestones", "Python ints where a part is a chain or a sequence")
         super()._validate()
+        self._check_runs()
+
+    def _check_runs(self):
+        """Refuses a part that counts its steps itself, where that makes PyTorch's rates others."""
+        traced = self._has_traced_milestones
+        running = 0 if traced else bisect.bisect_right(self.milestones, 0)
+        for index, part in enumerate(self.schedulers):
+            first = traced or index == running  # A traced milestone may be 0.
+            if isinstance(part, Composite) and not first:
+                continue  # It is built at its milestone.
+            for single in singles(part):
+                if not single._runs_in_sequence(first):
+                    raise ValueError(
+                        "`SequentialLR(schedulers=...)` must hold no"
+                        f" {single._call_name()} at index {index}: PyTorch takes back the first"
+                        " step of each part, which this one goes on counting, so that its rates"
+                        " are others. Write `jaxsched.join(schedules, boundaries)`, where each"
+                        " begins at its count 0."
+                    )
 
     def _live(self, group, table_size):
         if self._has_traced_milestones:

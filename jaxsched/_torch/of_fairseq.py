@@ -17,6 +17,9 @@ CLASSES = {
     "PolynomialDecayLRSchedule": "polynomial_decay",
     "TriStageLRSchedule": "tri_stage",
     "CosineLRSchedule": "cosine",
+    "FixedLRSchedule": "fixed",
+    "StepLRSchedule": "step",
+    "TriangularLRSchedule": "triangular",
 }
 _CHANGED = "it was changed after it was built, or is of another version of fairseq than 0.12.2"
 

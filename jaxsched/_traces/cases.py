@@ -666,6 +666,7 @@ def _fairseq2() -> list[Case]:
         tri_stage(0.1, 39, (0.1, 0.4, 0.5), start_lr_scale=0.0, final_lr_scale=0.05),
         tri_stage(0.1, 40, (0.0, 0.0, 1.0), final_lr_scale=2.0),
         ParamGroups([cosine(lr, 9, 6, start_lr=lr / 10) for lr in (0.1, 0.02)]),
+        fairseq2.PassthroughLR(0.1),
     ]
     return [
         *[Case(schedule, 60) for schedule in short],
@@ -680,6 +681,7 @@ def _fairseq() -> list[Case]:
     """Each schedule of fairseq: its edges, and long runs."""
     inverse, polynomial = fairseq.inverse_sqrt, fairseq.polynomial_decay
     tri_stage, cosine = fairseq.tri_stage, fairseq.cosine
+    fixed, drops, triangular = fairseq.fixed, fairseq.step, fairseq.triangular
     short = [
         inverse(0.1, 6),
         inverse(0.1, 6, 0.01),
@@ -693,6 +695,11 @@ def _fairseq() -> list[Case]:
         cosine(0.1, 6, 1e-4, 1e-3, lr_period_updates=9, lr_shrink=0.5),
         cosine(0.1, 0, -1, 1e-3, 2.0, 7, 0.8),
         cosine(0.1, 6, -1, 0.01, 1.5, 7, 0.5),
+        fixed(0.1, warmup_updates=6),
+        drops(0.1, 6, lr_deacy_period=9),
+        drops(0.1, 6, 0.2, 0.01, 7, 0.3),
+        triangular(0.01, 0.1, 20, 0.5),
+        triangular(0.01, 0.1, 9, 0.7, True),
     ]
     return [
         *[Case(schedule, 60) for schedule in short],
@@ -700,6 +707,9 @@ def _fairseq() -> list[Case]:
         long(polynomial(5e-4, 2_000, power=0.9, total_num_update=95_000)),
         long(tri_stage(5e-4, phase_ratio=(0.1, 0.4, 0.5), max_update=95_000)),
         long(cosine(5e-4, 2_000, 1e-7, 1e-6, 2.0, 5_000, 0.5)),
+        long(fixed(5e-4, warmup_updates=2_000)),
+        long(drops(5e-4, 2_000, 1e-7, 1e-6)),
+        long(triangular(1e-5, 5e-4, 9_999, 0.9)),
     ]
 
 

@@ -10,6 +10,9 @@ _FILES = {
     "polynomial_decay": ("polynomial_decay_schedule", "PolynomialDecayLRScheduleConfig"),
     "tri_stage": ("tri_stage_lr_scheduler", "TriStageLRScheduleConfig"),
     "cosine": ("cosine_lr_scheduler", "CosineLRScheduleConfig"),
+    "fixed": ("fixed_schedule", "FixedLRScheduleConfig"),
+    "step": ("step_lr_scheduler", "StepLRScheduleConfig"),
+    "triangular": ("triangular_lr_scheduler", "TriangularLRScheduleConfig"),
 }
 
 

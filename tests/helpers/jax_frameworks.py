@@ -8,8 +8,6 @@ FOLDER has a checkout of each: maxtext, levanter, big_vision, t5x. One function 
 import __future__
 
 import ast
-import json
-import re
 import sys
 import types
 from pathlib import Path
@@ -18,26 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-
-GUIDE = Path(__file__).parents[2] / "examples" / "guides" / "jax_frameworks.md"
-RECORDED = Path(__file__).parents[1] / "recipes" / "jax_frameworks.json"
-
-
-def lines():
-    """Framework, config and code of each line of the guide's tables."""
-    found = []
-    for section in GUIDE.read_text().split("\n## ")[1:]:
-        rows = re.findall(r"^\| `([^`]*=[^`]*)` \| `([^`]*)` \|$", section, re.MULTILINE)
-        found += [(section.splitlines()[0], *row) for row in rows]
-    return found
-
-
-def counts(length):
-    """Counts all over a run, its first and last, and the three at each multiple of 100."""
-    spread = np.linspace(0, length - 1, 41).astype(int)
-    near = [n + d for n in range(0, length, 500) for d in (-1, 0, 1)] + [99, 100, 101]
-    near += [n + d for n in (800, 801, 7_999, 9_998) for d in (0, 1)]
-    return sorted({int(n) for n in (*spread, *near) if 0 <= n < length})
+from guide_lines import Lines
 
 
 def _run_alone(path, *wanted, **scope):
@@ -116,16 +95,19 @@ FRAMEWORKS = {
 }
 
 
+LINES = Lines("jax_frameworks.md", "jax_frameworks.json", FRAMEWORKS)
+
+
 def main(folder):
     """Writes the rates of each line, as the framework's own function computes them in float64."""
     jax.config.update("jax_enable_x64", True)
-    recorded = {}
-    for framework, config, _ in lines():
+
+    def function_of(framework, config):
         checkout, make = FRAMEWORKS[framework]
         function, length = make(Path(folder, checkout), **eval(f"dict({config})"))
-        at = counts(length)
-        recorded[f"{framework}: {config}"] = {n: float(function(jnp.int64(n))) for n in at}
-    RECORDED.write_text(json.dumps(recorded, indent=0) + "\n")
+        return lambda n: function(jnp.int64(n)), length
+
+    LINES.record(function_of)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ _OF_FAIRSEQ = [
     (f"{_HOME}.{name}", *_STUBS, _HOME)
     for name in (
         "inverse_square_root_schedule", "polynomial_decay_schedule", "tri_stage_lr_scheduler",
-        "cosine_lr_scheduler",
+        "cosine_lr_scheduler", "fixed_schedule", "step_lr_scheduler", "triangular_lr_scheduler",
     )
 ]  # fmt: skip
 _FILES_OF_ESPNET = [

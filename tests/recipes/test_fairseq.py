@@ -2,14 +2,17 @@
 
 import dataclasses
 import importlib
+import inspect
 import math
+import sys
+import types
 
 import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from libraries import library
+from libraries import alone, library
 from recipes import LR, STEPS, arguments, assert_exact, assert_like_all
 from subclasses import sgd
 
@@ -26,6 +29,9 @@ EXAMPLES = {
     "cosine": {
         "warmup_updates": 7, "min_lr": 0.002, "t_mult": 2.0, "lr_period_updates": 9, "lr_shrink": 0.5,
     },
+    "fixed": {"warmup_updates": 7},
+    "step": {"warmup_updates": 7, "min_lr": 0.002, "lr_deacy_period": 9, "lr_decay": 0.3},
+    "triangular": {"max_lr": 0.3, "lr_period_updates": 9, "lr_shrink": 0.5, "shrink_min": True},
 }  # fmt: skip
 
 
@@ -62,6 +68,15 @@ ANY = {
         "t_mult": st.sampled_from([1.0, 2.0, 1.5]), "lr_period_updates": st.sampled_from([-1, 5, 10, 17, 4.5]),
         "lr_shrink": st.sampled_from([1.0, 0.3, 0.0]),
     },
+    "fixed": {"warmup_updates": small},
+    "step": {
+        "warmup_updates": small, "warmup_init_lr": inits, "min_lr": rates, "lr_deacy_period": st.sampled_from([1, 7, 25, 4.5]),
+        "lr_decay": st.sampled_from([1.0, 0.3, 0.0]),
+    },
+    "triangular": {
+        "max_lr": st.sampled_from([0.2, 1.0]), "lr_period_updates": st.sampled_from([2, 9, 10, 40, 8.5]),
+        "lr_shrink": st.sampled_from([1.0, 0.3, 0.0, 1.2]), "shrink_min": st.booleans(),
+    },
 }  # fmt: skip
 
 
@@ -91,6 +106,7 @@ def test_the_arguments_are_those_of_the_library(name):
     fields = [f for f in dataclasses.fields(getattr(module, config)) if f.name != "lr"]
     plain = (int, float, type(None))
     own = [(f.name, f.default if isinstance(f.default, plain) else None) for f in fields]
+    own = [(name, inspect.Parameter.empty if name == "max_lr" else x) for name, x in own]
 
     assert arguments(getattr(fairseq, name), "")[1:] == own
 
@@ -110,6 +126,19 @@ def test_a_period_begins_where_it_is_due():
     assert at == pytest.approx(LR) or at < 1e-9
     for count, rate in ((due - 1, before), (due + 1, after)):
         assert math.isclose(schedule(count), rate, rel_tol=1e-6)
+
+
+def test_a_manual_one_is_piecewise_constant():
+    """The guide says how; fairseq begins at the rate of the first update, or at that of `--lr`."""
+    library("fairseq")
+    base = sys.modules["fairseq.optim.lr_scheduler.fairseq_lr_scheduler"]
+    stub = "fairseq.optim.lr_scheduler"
+    manual = alone(f"{stub}.manual_lr_scheduler", stub, **{"LegacyFairseqLRScheduler": base.LegacyFairseqLRScheduler})  # fmt: skip
+    given = "{'1-9': 1e-4, '10': 5e-4, '30,31': 5e-5}"
+    optimizer = live(fairseq.fixed(LR)).optimizer
+    scheduler = manual.ManualSchedule(types.SimpleNamespace(epoch2lr="{}", update2lr=given, lr=[LR]), optimizer)  # fmt: skip
+
+    assert_exact(js.diffusers.get_piecewise_constant_schedule(1.0, "1e-4:10,5e-4:30,5e-5"), rates_of(scheduler))  # fmt: skip
 
 
 def test_a_warm_up_that_outlasts_the_decay():
@@ -174,6 +203,16 @@ WRONG = [
     (lambda: fairseq.cosine(LR), ValueError, "lr_period_updates=...)` must be a positive number without `max_update`"),
     (lambda: fairseq.cosine(LR, 9, max_update=9), ValueError, "max_update=...)` must be more than the warm-up"),
     (lambda: fairseq.cosine(LR, min_lr=LR, max_update=9), ValueError, "lr=...)` must be above `min_lr`, 0.1"),
+    (lambda: fairseq.fixed(LR, 3), ValueError, "force_anneal=...)` must be None"),
+    (lambda: fairseq.fixed(LR, warmup_updates=-1), ValueError, "warmup_updates=...)` must be a number from 0 up"),
+    (lambda: fairseq.step(LR, min_lr=LR), ValueError, "lr=...)` must be above `min_lr`, 0.1"),
+    (lambda: fairseq.step(LR, min_lr=-LR), ValueError, "min_lr=...)` must be a number from 0 up"),
+    (lambda: fairseq.step(LR, lr_deacy_period=0), ValueError, "lr_deacy_period=...)` must be a positive number"),
+    (lambda: fairseq.step(LR, lr_decay=1.5), ValueError, "lr_decay=...)` must be from 0 to 1"),
+    (lambda: fairseq.triangular(LR), TypeError, "must have `max_lr`"),
+    (lambda: fairseq.triangular(LR, LR), ValueError, "max_lr=...)` must be above `lr`, 0.1"),
+    (lambda: fairseq.triangular(LR, 1.0, 1), ValueError, "lr_period_updates=...)` must be at least 2"),
+    (lambda: fairseq.triangular(LR, 1.0, 9, -1.0), ValueError, "lr_shrink=...)` must be a number from 0 up"),
     (lambda: fairseq.cosine(LR, t_mult=0.5, max_update=9), ValueError, "t_mult=...)` must be at least 1"),
 ]  # fmt: skip
 

@@ -27,6 +27,7 @@ EXAMPLES = {
     },
     "MyleLR": {"num_warmup_steps": 7, "start_lr": 0.001},
     "NoamLR": {"num_warmup_steps": 7},
+    "PassthroughLR": {},
     "PolynomialDecayLR": {"num_steps": 40, "num_warmup_steps": 7, "power": 2.0, **ENDS},
     "TriStageLR": {
         "num_steps": 40, "stage_ratio": (0.1, 0.4, 0.5), "start_lr_scale": 0.02,
@@ -51,6 +52,7 @@ ANY = {
     },
     "MyleLR": {"num_warmup_steps": st.integers(1, 20), "start_lr": rates},
     "NoamLR": {"num_warmup_steps": small},
+    "PassthroughLR": {},
     "PolynomialDecayLR": {
         "num_steps": st.integers(21, 50), "num_warmup_steps": small, "start_lr": rates, "final_lr": rates,
         "power": st.sampled_from([1.0, 0.5, 2.0, 3.0]),

@@ -120,6 +120,36 @@ def test_the_first_update_is_at_count_1():
     np.testing.assert_array_equal(schedule(np.arange(100)), tokens(np.arange(100)))
 
 
+def test_a_sequence_is_a_join():
+    """Each hands on its last rate, and the next one has no count 0."""
+    live = of_olmo()
+    parts = [live.CosWithWarmup(warmup=5), live.LinearWithWarmup(warmup=0, alpha_f=0.0)]
+    sequence = live.SequentialScheduler(schedulers=parts, schedulers_max=[30])
+    first = olmo.CosWithWarmup(LR, 30, warmup=5)
+    second = olmo.LinearWithWarmup(LR * 0.1, 70 - 30, warmup=0, alpha_f=0.0)
+    schedule = js.join([first, js.skip(second, 1)], [31])
+
+    assert_exact(schedule, np.array([sequence.get_lr(LR, count, 70) for count in range(70)]))
+
+
+@pytest.mark.filterwarnings("ignore:'ComposableScheduler' ignores:UserWarning")
+def test_stages_are_a_join_of_ramps():
+    live = of_olmo()
+    stages = [
+        live.ComposableSchedulerStage(duration=5, start_lr=0.0, end_lr_fraction=1.0),
+        live.ComposableSchedulerStage(duration=20, end_lr_fraction=1.0),
+        live.ComposableSchedulerStage(duration=30, end_lr=0.01, shape="cosine"),
+    ]
+    schedule = js.join([js.Ramp(0, LR, 5), js.Ramp(LR, LR, 20), js.Ramp(LR, 0.01, 30, "cosine")], [5, 25])  # fmt: skip
+    composed = live.ComposableScheduler(stages=stages)
+    rates = np.array([composed.get_lr(LR, count, 70) for count in range(70)])
+
+    assert_exact(schedule, rates)
+    composed.override_decay = live.OverrideDecay(start=20, duration=10, end_lr=0.0)
+    rates = np.array([composed.get_lr(LR, count, 70) for count in range(70)])
+    assert_exact(js.join([schedule, js.Ramp(LR, 0, 10)], [20]), rates)
+
+
 WRONG = [
     (lambda: olmo.WSD(LR, 60), ValueError, "warmup=...)` must be given, or else `warmup_fraction`"),
     (lambda: olmo.WSD(LR, 60, warmup=5, decay=5), ValueError, "decay=...)` must be given, or else `decay_fraction`, but not both"),

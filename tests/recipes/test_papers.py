@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from jax_frameworks import GUIDE
+from guide_lines import GUIDES
 
 from jaxsched.testing import bound
 
-PAGE = GUIDE.with_name("papers.md").read_text()
+PAGE = (GUIDES / "papers.md").read_text()
 PEAK, FLOOR, WARMUP, LENGTH = 3e-4, 3e-5, 2_000, 100_000
 
 
