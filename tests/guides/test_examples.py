@@ -13,7 +13,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # With test files, or tests below:
-OTHERS = ["data_parallel", "resume", "sweep", "train", "tune_schedule"]
+OTHERS = ["data_parallel", "range_test", "resume", "sweep", "train", "tune_schedule"]
 RECORDED = sorted({path.stem for path in (EXAMPLES / "runs").iterdir()} - set(OTHERS))
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
 
@@ -55,7 +55,7 @@ def files_of(folder: Path) -> dict[Path, tuple[int, int]]:
 def test_every_script_is_tested_and_shown():
     assert sorted([*RECORDED, *OTHERS, "plot_schedulers"]) == SCRIPTS
     assert sorted(path.stem for path in (EXAMPLES / "pytorch").glob("*.py")) == sorted(
-        [*RECORDED, "moons", "record_train", "recorder", "train"]
+        [*RECORDED, "moons", "range_test", "record_train", "recorder", "train"]
     )
     shown = (EXAMPLES / "README.md").read_text()
     for name in SCRIPTS:
