@@ -181,7 +181,7 @@ def draw(folder: Path) -> None:
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, default="train", help="of data, log, checkpoint")
+    parser.add_argument("--folder", type=Path, default="train_pytorch", help="of data and log")
     parser.add_argument("--epochs", type=int, default=10, help="the same when it resumes")
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
