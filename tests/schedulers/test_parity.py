@@ -98,7 +98,11 @@ def test_plateau_matches_torch_in_a_scan(trace: Trace):
     )
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# ESPnet has a copy of its one class, and traces of that.
+OF_LIBRARIES = [name for name in RECIPES if name != "cosine_annealing_warmup"]
+
+
+@pytest.mark.parametrize("name", OF_LIBRARIES)
 def test_the_traces_of_a_library_tell_its_version(name):
     module, traces = getattr(js, name), shipped()[name]
     classes = {x for x in map(vars(module).get, module.__all__) if isinstance(x, type)}
@@ -107,13 +111,15 @@ def test_the_traces_of_a_library_tell_its_version(name):
     assert f"{library}, PyTorch 2.13.0" in repr(traces[0])
     members = [t.build() for t in traces]
     members = [m[0] if isinstance(m, js.ParamGroups) else m for m in members]
+    # pytorch_warmup's are recorded as factors of a cosine.
+    members = [m.schedules[-1] if isinstance(m, js.Product) else m for m in members]
     assert {type(m) for m in members} == classes
 
 
 def test_all_sixteen_are_recorded():
     public = {name for name in dir(js) if name.endswith(("LR", "Restarts", "Plateau", "Scheduler"))}
 
-    assert set(shipped()) == public | {*RECIPES} | {"TwoClocks", "lightning"}
+    assert set(shipped()) == public | {*OF_LIBRARIES} | {"TwoClocks", "lightning"}
     assert len(public) == 16
 
 
