@@ -1,5 +1,6 @@
 """JAX at its strictest: no implicit promotion of dtypes or ranks. And PyTorch in one thread."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -20,6 +21,9 @@ programs = tempfile.TemporaryDirectory(prefix="jaxsched-programs-", ignore_clean
 jax.config.update("jax_compilation_cache_dir", programs.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+# Most of what a worker holds are programs, which stay: Python need not look at all of it so often.
+gc.set_threshold(100_000, 50, 1000)
 
 # PyTorch's threads wait for each other by spinning: where cores are shared, trainings of small
 # arrays have taken 80 times as long. The recordings were made in one thread too.

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "data_parallel.py"
 STEPS, EPOCH, KILLED_AT, SAVED = 210, 3, 130, 100
@@ -71,6 +72,7 @@ def assert_same(run, alone):
     assert set(places) == set(range(STEPS))
 
 
+@pytest.mark.slow
 def test_eight_devices_have_the_rates_of_one(tmp_path):
     process = start(tmp_path, "--devices", "8")
     try:
@@ -97,6 +99,7 @@ def test_eight_devices_have_the_rates_of_one(tmp_path):
         best = mean if mean < bar else best
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_rates_of_one_device_though_one_is_killed(tmp_path):
     run_two_processes(tmp_path, "--kill-at", str(KILLED_AT))
     run_two_processes(tmp_path)

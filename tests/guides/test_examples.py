@@ -157,6 +157,7 @@ def test_a_nan_does_not_pass(load):
         experiment.check(run, good, run["final"] | {last: run["final"][last] * np.nan}, bounds)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_bit_for_bit(load, tmp_path, capfd):
     load(EXAMPLES / "resume.py").main([])
 

@@ -78,6 +78,7 @@ def sweep(monkeypatch):
     return module
 
 
+@pytest.mark.slow
 def test_on_eight_devices(swept, sweep):
     """One test, so that one of pytest's processes sweeps."""
     each_candidate_is_trained_as_if_alone(swept)

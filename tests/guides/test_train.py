@@ -100,6 +100,7 @@ train.main(sys.argv[2:])
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_saves_resumes_bit_for_bit(script, tmp_path, monkeypatch, capsys):
     """By the very same command. It has drawn its picture, and written nowhere else."""
     monkeypatch.chdir(tmp_path)

@@ -40,6 +40,7 @@ def example(monkeypatch):
     sys.modules.pop("squarenet", None)  # Others have scripts of that name.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: type(schedule).__name__)
 def test_the_hypergradient_is_that_of_finite_differences(schedule, example, monkeypatch):
     monkeypatch.setitem(example.UNBOUNDED, "total_iters", (jnp.log, jnp.exp))
@@ -82,6 +83,7 @@ def test_only_between_whole_lengths_is_a_linear_warmup_differentiable():
         assert one_cycle(51 - 1e-6) == pytest.approx(one_cycle(51 + 1e-6), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_tunes_each_schedule_and_draws_the_picture(example, monkeypatch, tmp_path, capsys):
     exponential, cosine, one_cycle = example.STARTS
     nearer = [  # so that a few hyper-steps make a difference
