@@ -5,7 +5,7 @@ value and a pure function of the step count, so it goes wherever Optax takes one
 
     optax.adam(jaxsched.CosineAnnealingLR(0.1, T_max=5000))
 
-Eleven ways in:
+Twelve ways in:
 
 - `StepLR`, `CosineAnnealingLR`, `OneCycleLR`, ...: PyTorch's sixteen schedulers by their names
 - `ChainedScheduler`, `SequentialLR`, `a * b`: schedules of schedules
@@ -18,7 +18,8 @@ Eleven ways in:
 - `Schedule`, `static`: the base class, for a curve of your own
 - `Ramp`, `join`, `clip`, `from_function`, `jaxsched.transformers.get_scheduler`, ...: recipes
 - `stack(schedules)`, `tabulate(schedule, num_steps)`: a sweep as one schedule; a lookup table
-- `record(scheduler, num_steps)`, `Trace`, `compare`, `jaxsched.testing`: proof
+- `record(scheduler, num_steps)`, `Trace`, `compare`, `report`, `jaxsched.testing`: proof
+- `plot(schedule, ...)`: a picture; a notebook shows one by itself
 
 On the command line: `jaxsched check`, `list`, `show`, `plot`, `record`, `report`.
 """

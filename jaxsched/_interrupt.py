@@ -3,11 +3,13 @@
 The package imports this module before JAX, whose import takes longer than all the rest.
 """
 
+import contextlib
 import itertools
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 
 def is_command() -> bool:
@@ -25,15 +27,18 @@ def _is_main_module() -> bool:
     return spec is not None and spec.name == "jaxsched.__main__"
 
 
-def by_default() -> None:
-    """Lets the signal end the process, as it does any program: status 130 in a shell."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def as_exception() -> None:
-    """Lets the signal raise a KeyboardInterrupt, so that files are left whole."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Lets the signal raise a KeyboardInterrupt meanwhile, so that files are left whole."""
+    ends = is_command() and signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    if ends:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ends:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    by_default()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # It ends the process: status 130 in a shell.

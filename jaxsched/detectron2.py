@@ -74,16 +74,6 @@ class _ParamScheduler(OfLibrary):
         return End(last, f"`{self._call_name()}` has values at shares up to {last:.10g} alone.")
 
 
-def _numbers(schedule, name):
-    """A field with a list of numbers, as a tuple or an array."""
-    given = getattr(schedule, name)
-    if hasattr(given, "shape"):
-        return given
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        schedule._reject(name, "a list of numbers", TypeError)
-    return tuple(given)
-
-
 class ConstantParamScheduler(_ParamScheduler):
     """One value.
 
@@ -235,13 +225,10 @@ class MultiStepParamScheduler(_ParamScheduler):
     num_updates: Number | None = None
     milestones: Numbers | None = None
 
-    def __post_init__(self):
-        object.__setattr__(self, "values", _numbers(self, "values"))
-        if self.milestones is not None:
-            object.__setattr__(self, "milestones", _numbers(self, "milestones"))
-        super().__post_init__()
-
     def _validate(self):
+        self._require_list("values")
+        if self.milestones is not None:
+            self._require_list("milestones")
         if self.num_updates is None and self.milestones is None:
             self._reject("num_updates", "given, or `milestones` in its place")
         needed = len(self.values) - (self.num_updates is not None)
@@ -341,11 +328,8 @@ class StepParamScheduler(_ParamScheduler):
     num_updates: Number
     values: Numbers
 
-    def __post_init__(self):
-        object.__setattr__(self, "values", _numbers(self, "values"))
-        super().__post_init__()
-
     def _validate(self):
+        self._require_list("values")
         self._require("num_updates", lambda n: n > 0, "a positive number")
         if not len(self.values):
             self._reject("values", "at least one value")
@@ -473,10 +457,10 @@ class CompositeParamScheduler(_Parts):
             if not isinstance(given, list | tuple):
                 self._reject(name, "a list", TypeError)
             object.__setattr__(self, name, tuple(given))
-        object.__setattr__(self, "lengths", _numbers(self, "lengths"))
         super().__post_init__()
 
     def _validate(self):
+        self._require_list("lengths")
         if not self.schedulers:
             self._reject("schedulers", "at least one scheduler")
         for part in self.schedulers:
@@ -695,12 +679,9 @@ class WarmupMultiStepLR(_Warmup):
     warmup_method: str = static(default="linear")
     last_epoch: LastEpoch = static(default=-1)
 
-    def __post_init__(self):
-        object.__setattr__(self, "milestones", _numbers(self, "milestones"))
-        super().__post_init__()
-
     def _validate(self):
         super()._validate()
+        self._require_list("milestones")
         known = [x for step in self.milestones for x in concrete(step)]
         if known != sorted(known):
             self._reject("milestones", "numbers of updates in order")

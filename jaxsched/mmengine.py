@@ -31,7 +31,7 @@ from ._core import numerics as xp
 from ._core.affine import Affine
 from ._core.fields import NESTED, NumberKind, Numbers, Rate, TotalSteps, static
 from ._core.formulas import StepsRate
-from ._core.number import Float, Int, Number, concrete, is_concrete, is_zero
+from ._core.number import Float, Int, Number, concrete, is_concrete, is_int, is_zero
 from ._core.past_end import End, earliest
 from ._core.schedule import Schedule
 from ._schedulers.cosine_annealing_lr import CosineAnnealingLR as _Cosine
@@ -68,13 +68,9 @@ _Size = Annotated[Int | None, NumberKind(integers=range(1, 2**62), from_float=Tr
 _LastStep = Annotated[int, NumberKind(integers=range(-1, 2**62), from_float=True)]
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int)
-
-
 def _count(default: int) -> Any:
     """A field with an end of a window: the order of windows depends on it, where it is known."""
-    return static(default=default, when=_is_int)
+    return static(default=default, when=is_int)
 
 
 class _Scheduler(OfLibrary):
@@ -264,22 +260,12 @@ class _Milestones(_Factors):
     end: _Count = _count(INF)
     by_epoch: bool = static(default=True)
 
-    def __post_init__(self):
-        object.__setattr__(self, "milestones", _listed(self, "milestones"))
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
+        self._require_list("milestones")
 
     def _factor(self, s, t):
         return _MultiStep(self._given, self.milestones, self.gamma)._scale(s, t)
-
-
-def _listed(schedule, name):
-    """A field with a list of numbers, as a tuple or an array."""
-    numbers = getattr(schedule, name)
-    if hasattr(numbers, "shape"):
-        return numbers
-    if not isinstance(numbers, Sequence) or isinstance(numbers, str):
-        schedule._reject(name, "a list of numbers", TypeError)
-    return tuple(numbers)
 
 
 class _Exponential(_Factors):
@@ -371,13 +357,10 @@ class _Restart(_Trough):
     last_step: _LastStep = static(default=-1)
     by_epoch: bool = static(default=True)
 
-    def __post_init__(self):
-        for name in ("periods", "restart_weights"):
-            object.__setattr__(self, name, _listed(self, name))
-        super().__post_init__()
-
     def _validate(self):
         super()._validate()
+        self._require_list("periods")
+        self._require_list("restart_weights")
         if not len(self.periods):
             self._reject("periods", "at least one number of steps")
         if len(self.periods) != len(self.restart_weights):
@@ -985,7 +968,7 @@ class CosineRestartMomentum(_Restart, _Momentum):
 
 def _windows(schedule, part):
     """The first and the last count of updates at which a part acts, or None if not known."""
-    if not (_is_int(part.begin) and _is_int(part.end)):
+    if not (is_int(part.begin) and is_int(part.end)):
         return None
     size = schedule._counts_in_a_step(part)
     return part.begin * size, (part.end - 1) * size
@@ -1042,7 +1025,7 @@ class ParamSchedulers(OfLibrary, StepsRate):
     """
 
     schedulers: Annotated[Sequence[Schedule], NESTED]
-    epoch_length: _Size = static(default=None, when=lambda n: n is None or _is_int(n))
+    epoch_length: _Size = static(default=None, when=lambda n: n is None or is_int(n))
     total_steps: TotalSteps = static(default=None, kw_only=True)
 
     def __post_init__(self):
@@ -1079,11 +1062,11 @@ class ParamSchedulers(OfLibrary, StepsRate):
     def _refuse_arrays_out_of_order(self):
         """Raises where windows given as arrays are seen to be out of order."""
         parts = self._acting
-        if all(_is_int(n) for part in parts for n in (part.begin, part.end)):
+        if all(is_int(n) for part in parts for n in (part.begin, part.end)):
             return
         for part, later in itertools.combinations(parts, 2):
             sizes = self._counts_in_a_step(part), self._counts_in_a_step(later)
-            if (part._multiplies and later._multiplies) or not all(map(_is_int, sizes)):
+            if (part._multiplies and later._multiplies) or not all(map(is_int, sizes)):
                 continue
             # Of a window whose end is traced, the first step is known to be in it.
             lasts = [n - 1 for n in concrete(part.end)] or concrete(part.begin)
@@ -1139,7 +1122,7 @@ class ParamSchedulers(OfLibrary, StepsRate):
         """An order in which each part may take all its steps at once, or None."""
         parts = self._acting
         windows = [_windows(self, part) for part in parts]
-        if not all(windows) or not all(_is_int(n) for window in windows for n in window):
+        if not all(windows) or not all(is_int(n) for window in windows for n in window):
             return list(range(len(parts)))
         order = sorted(range(len(parts)), key=lambda i: windows[i][0])
         for place, i in enumerate(order):

@@ -473,9 +473,8 @@ class MultiStepLRScheduler(_Scheduler):
 
     def _validate(self):
         super()._validate()
+        self._require_list("decay_t", "a list of milestones")
         listed, rank = self.decay_t, getattr(self.decay_t, "ndim", 0)
-        if not isinstance(listed, tuple) and not rank:
-            self._reject("decay_t", "a list of milestones", TypeError)
         listed = concrete(listed) if rank else listed
         if rank < 2 and all(map(is_concrete, listed)) and sorted(listed) != list(listed):
             self._reject("decay_t", "milestones in order, which timm takes for granted")

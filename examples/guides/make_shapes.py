@@ -14,9 +14,9 @@ from jaxsched._chart.braille import braille
 from jaxsched._chart.small import small_chart
 from jaxsched._core.schedule import without_warnings
 from jaxsched._plot.extent import extent
-from jaxsched._plot.values import last_count, values_of
 from jaxsched._text.expression import Expression
 from jaxsched._text.parse import parse
+from jaxsched._traces.values import last_count, values_of
 
 GUIDE = Path(__file__).with_name("choosing.md")
 PICTURES = Path(__file__).parents[1] / "pictures" / "shapes"

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable
 
@@ -21,12 +20,11 @@ from . import check, listing, plot, record, report, show
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
-    if _interrupt.is_command() and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        _interrupt.as_exception()
-        try:
-            return main(arguments)
-        finally:
-            _interrupt.by_default()  # while Python ends
+    with _interrupt.raised():
+        return _main(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
     if sys.stdout is None:  # closed by the shell: `>&-`
         sys.stdout = io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -99,7 +99,7 @@ def evaluate(files: list[str]) -> list[Result]:
 def _built(name: str, trace: Trace) -> Any:
     if trace.schedule is None:
         return trace.build()  # raises
-    from .._plot.values import check_steps
+    from .._traces.values import check_steps
 
     with _about(name, trace):
         _check_tables(trace.schedule)

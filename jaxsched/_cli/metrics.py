@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .._plot.values import has_plateau
 from .._text.expression import Expression
+from .._traces.values import has_plateau
 
 
 def metrics_of(schedule: Any, text: str | None, steps: int) -> Expression | None:

@@ -68,9 +68,9 @@ def _lines(options: Any) -> tuple[list, int | None]:
     """The lines to draw, and the steps of an epoch."""
     from .._plot.extent import extent
     from .._plot.plot import epochs_of, lines_of
-    from .._plot.values import has_plateau
     from .._text.parse import parse
     from .._text.source import brief
+    from .._traces.values import has_plateau
     from .metrics import metrics_of
 
     schedules = [parse(text) for text in options.schedule]

@@ -41,9 +41,9 @@ def add(commands) -> None:
 def run(options: Any) -> int:
     from .._combine.counts import Mapped
     from .._combine.param_groups import groups_of
-    from .._plot.values import within
     from .._text.files import check_writable
     from .._text.parse import parse
+    from .._traces.values import within
     from .metrics import metrics_of
     from .output import plural
 

@@ -48,9 +48,9 @@ def add(commands) -> None:
 def run(options: Any) -> int:
     import numpy as np
 
-    from .._plot.values import last_count, values_of
     from .._text.call import call_text
     from .._text.parse import parse
+    from .._traces.values import last_count, values_of
     from .metrics import metrics_of
 
     schedule = parse(options.schedule)

@@ -6,15 +6,10 @@ from typing import Annotated, Any, TypeAlias
 from .._core import protocol
 from .._core.count_map import CountMap, PeriodicMap
 from .._core.fields import NESTED, NumberKind, static
-from .._core.number import Int
+from .._core.number import Int, is_int
 from .._core.schedule import Derived, Schedule
 from .._core.value import evolve
 from .param_groups import for_each_group
-
-
-def _is_int(number: Any) -> bool:
-    return isinstance(number, int)
-
 
 _Positive: TypeAlias = Annotated[Int, NumberKind(integers=range(1, 2**63), from_float=True)]
 _FromZero: TypeAlias = Annotated[Int, NumberKind(integers=range(2**63), from_float=True)]
@@ -76,7 +71,7 @@ class Mapped(Derived):
 class PerEpoch(Mapped):
     """A schedule stepped once an epoch; what `per_epoch` returns."""
 
-    steps_per_epoch: _Positive = static(when=_is_int)
+    steps_per_epoch: _Positive = static(when=is_int)
 
     _role, _called = "every", "per_epoch"
 
@@ -106,7 +101,7 @@ _NEVER = 2**62  # with room for more steps
 class PerUpdate(Mapped):
     """A schedule stepped several times an update; what `per_update` returns."""
 
-    steps_per_update: _Positive = static(when=_is_int)
+    steps_per_update: _Positive = static(when=is_int)
 
     _role, _called = "times", "per_update"
 
@@ -114,7 +109,7 @@ class PerUpdate(Mapped):
 class Delay(Mapped):
     """A schedule that begins later; what `delay` returns."""
 
-    num_steps: _FromZero = static(when=_is_int)
+    num_steps: _FromZero = static(when=is_int)
 
     _role, _called = "wait", "delay"
 
@@ -122,7 +117,7 @@ class Delay(Mapped):
 class Skip(Mapped):
     """A schedule that has begun before; what `skip` returns."""
 
-    num_steps: _FromZero = static(when=_is_int)
+    num_steps: _FromZero = static(when=is_int)
 
     _role, _called = "ahead", "skip"
 

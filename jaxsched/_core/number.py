@@ -61,6 +61,11 @@ def overflows(base: Any, exponent: int) -> bool:
         return True
 
 
+def is_int(value: Any) -> bool:
+    """Whether it is one of Python's own ints, which are static where an order depends on them."""
+    return isinstance(value, int)
+
+
 def is_zero(value: Any) -> bool:
     return is_concrete(value) and value == 0
 

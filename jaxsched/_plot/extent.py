@@ -14,7 +14,7 @@ from .._core.table import Table
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._traces.trace import Trace
-from .values import last_count
+from .._traces.values import last_count
 
 USUAL = 100  # of a schedule that has no length
 MOST = 100_000_000
@@ -38,6 +38,13 @@ _DECAYED = 0.01  # of the first rate
 def extent(schedule: Any) -> int:
     """The number of steps that show what a schedule does: its length, some of its cycles."""
     return max(2, min(MOST, math.ceil(_extent(schedule))))
+
+
+def spread(steps: int, most: int) -> np.ndarray:
+    """The counts of so many steps; of more than `most`, as many that are evenly spaced."""
+    if steps <= most:
+        return np.arange(steps)
+    return np.linspace(0, steps - 1, most).astype(np.int64)
 
 
 def _extent(schedule: Any) -> float:

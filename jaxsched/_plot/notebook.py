@@ -11,8 +11,8 @@ from .._combine.param_groups import ParamGroups
 from .._core.schedule import without_warnings
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._text.source import brief
-from .extent import extent
-from .values import Values, values_of
+from .._traces.values import Values, values_of
+from .extent import extent, spread
 
 MOST = 20_000  # steps that are evaluated; of more, as many that are evenly spaced
 MOST_GROUPS = 4
@@ -31,7 +31,7 @@ def html_of(schedule: Any) -> str | None:
     try:
         with without_warnings():
             steps = extent(schedule)
-            counts = np.unique(np.linspace(0, steps - 1, min(steps, MOST)).astype(np.int64))
+            counts = spread(steps, MOST)
             groups = values_of(schedule, counts, None, x64=False)
     except Exception:  # A notebook shows a value whatever its function raises.
         return block(call, "", [])

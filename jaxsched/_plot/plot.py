@@ -15,8 +15,8 @@ from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._text.call import call_text
 from .._text.source import brief
 from .._traces.trace import Trace
-from .extent import extent, parts_of
-from .values import has_plateau, last_count, values_of
+from .._traces.values import has_plateau, last_count, values_of
+from .extent import extent, parts_of, spread
 
 MOST_POINTS = 1_000_000  # that are evaluated; of more steps, as many that are evenly spaced
 MANY, RUNS = 4000, 1000  # of more points, the extremes of so many runs are drawn
@@ -119,12 +119,14 @@ def _check(schedule: Any) -> None:
 
 def _lines(schedule: Any, label: str | None, steps: int, metrics: Any) -> list[Line]:
     if isinstance(schedule, Trace):
-        counts, recorded = schedule.counts, True
-        momentum = schedule.momentum
-        columns = [_columns(schedule.lr), _columns(schedule.lr if momentum is None else momentum)]
-        values = [(lr, None if momentum is None else m) for lr, m in zip(*columns, strict=True)]
+        counts, recorded, rates = schedule.counts, True, _columns(schedule.lr)
+        momenta: Sequence[Any] = [None] * len(rates)
+        if schedule.momentum is not None:
+            momenta = _columns(schedule.momentum)
+        values = list(zip(rates, momenta, strict=True))
     else:
-        counts, recorded = _counts(int(min(steps, last_count(schedule) + 1))), False
+        counts = spread(int(min(steps, last_count(schedule) + 1)), MOST_POINTS)
+        recorded = False
         stream = _stream(schedule, metrics, int(counts[-1]))
         groups = values_of(schedule, counts, stream, x64=False)
         values = [(group.lr, group.momentum) for group in groups]
@@ -147,12 +149,6 @@ def _labels(schedule: Any, label: str | None, number: int) -> list[str]:
 
 def _columns(values: np.ndarray) -> list[np.ndarray]:
     return list(values.reshape(len(values), -1).T)
-
-
-def _counts(steps: int) -> np.ndarray:
-    if steps <= MOST_POINTS:
-        return np.arange(steps)
-    return np.linspace(0, steps - 1, MOST_POINTS).astype(np.int64)
 
 
 def _stream(schedule: Any, metrics: Any, number: int) -> Any:

@@ -1,12 +1,12 @@
 """The page of shapes: its pictures and those of `jaxsched list` are what the script makes."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import load
 
 from jaxsched._chart.braille import braille
 from jaxsched._schedulers import SCHEDULERS
@@ -16,10 +16,7 @@ GUIDES = Path(__file__).parents[2] / "examples" / "guides"
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("make_shapes", GUIDES / "make_shapes.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(GUIDES / "make_shapes.py")
 
 
 def points(svg):

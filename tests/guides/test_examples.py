@@ -1,12 +1,10 @@
 """The examples, run from end to end against PyTorch's recorded runs; and the recordings, live."""
 
 import argparse
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
-import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -16,23 +14,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 OTHERS = ["data_parallel", "range_test", "resume", "sweep", "train", "tune_schedule"]
 RECORDED = sorted({path.stem for path in (EXAMPLES / "runs").iterdir()} - set(OTHERS))
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if "def main" in p.read_text())
-
-
-@pytest.fixture
-def load(monkeypatch):
-    """Imports a script as Python would run it: with its own folder first on the path."""
-
-    def load(path: Path):
-        for shared in ("moons", "recorded", "recorder"):
-            monkeypatch.delitem(sys.modules, shared, raising=False)
-        monkeypatch.syspath_prepend(path.parent)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield load
 
 
 @pytest.fixture(autouse=True)

@@ -1,35 +1,15 @@
 """The range test: against Lightning's recorded one, and live; where it stops; its guide."""
 
-import importlib.util
 import inspect
-import sys
 import warnings
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture
-def load(monkeypatch):
-    """Imports a script as Python would run it: with its own folder first on the path."""
-
-    def load(path):
-        for shared in ("moons", "recorded", "recorder"):
-            monkeypatch.delitem(sys.modules, shared, raising=False)
-        monkeypatch.syspath_prepend(path.parent)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield load
 
 
 @pytest.fixture

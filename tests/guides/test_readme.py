@@ -1,7 +1,6 @@
 """What README and guides show, run as it stands; their links; and the picture."""
 
 import contextlib
-import importlib
 import re
 import shlex
 import sys
@@ -14,6 +13,7 @@ import jax
 import jax.export
 import numpy as np
 import pytest
+from scripts import load
 
 import jaxsched as js
 from jaxsched.__main__ import main
@@ -43,13 +43,6 @@ def blocks(path, *languages):
         for match in found
         if not languages or match[1] in languages
     ]
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run_python(snippet, name, namespace):

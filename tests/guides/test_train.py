@@ -1,7 +1,6 @@
 """The script to copy: against PyTorch's recorded run; killed and resumed; its log and picture."""
 
 import csv
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -12,18 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from scripts import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # The largest relative difference of a loss from PyTorch's, in all 300 updates.
 BOUNDS = {"float32": 3e-4, "float64": 1e-12}
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The example that tunes schedules: its hypergradients against finite differences, and its run."""
 
 import dataclasses
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -27,16 +26,8 @@ SCHEDULES = [  # The last one has a fractional length.
 
 
 @pytest.fixture
-def example(monkeypatch):
-    """The script, imported as Python would run it: with its own folder first on the path."""
-    for shared in ("squarenet", "recorded"):
-        monkeypatch.delitem(sys.modules, shared, raising=False)
-    monkeypatch.syspath_prepend(EXAMPLES)
-    spec = importlib.util.spec_from_file_location("tune_schedule", EXAMPLES / "tune_schedule.py")
-    module = importlib.util.module_from_spec(spec)
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        spec.loader.exec_module(module)
-        yield module
+def example(load):
+    yield load(EXAMPLES / "tune_schedule.py")
     sys.modules.pop("squarenet", None)  # Others have scripts of that name.
 
 

@@ -183,11 +183,11 @@ def test_thinning_loses_no_error():
     assert "at step 1,234" in html
 
 
-def test_all_shipped_traces_make_less_than_eight_megabytes(html):
+def test_a_configuration_takes_less_than_eight_kilobytes(html):
+    """So that the page of all shipped traces, several hundred, opens at once."""
     head = html.index('<div id="configurations"')
-    number = sum(map(len, TRACES.values()))
 
-    assert (len(html) - head) / len(CASES) * number + head < 8_000_000
+    assert (len(html) - head) / len(CASES) < 8_000
 
 
 @pytest.mark.parametrize("values, labels", [

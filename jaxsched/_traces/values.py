@@ -15,8 +15,8 @@ from .._core.schedule import Schedule
 from .._core.value import Value, evolve
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._text.parse import MOST_TABULATED
-from .._traces.compare import at_counts, rates_of
-from .._traces.trace import Trace
+from .compare import at_counts, rates_of
+from .trace import Trace
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
