@@ -4,19 +4,16 @@ PYTHONPATH=<where the libraries are> python tests/helpers/detection.py    # reco
 """
 
 import logging
-import sys
 import types
 import warnings
-from importlib.metadata import version
 
 import numpy as np
 import pytest
-from libraries import alone
+from libraries import alone, save_recorded, trace_of, versioned
 
-from jaxsched import Trace, detectron2, mmengine, to_config
+from jaxsched import detectron2, mmengine
 from jaxsched._text.call import call_text
 from jaxsched._traces.cases import LONG, SPARSE
-from jaxsched._traces.trace import SHIPPED, save_traces
 
 LR, MOMENTUM = 0.1, 0.9
 
@@ -165,7 +162,7 @@ def theirs(name, options, number):
 
 
 def mmengines():
-    source = f"mmengine {version('mmengine')}"
+    source = versioned("mmengine")
     for name, options in ALONE.items():
         yield _trace(ours(name, options), source, range(60), theirs(name, options, 60))
     for configs, counts, length in (
@@ -181,19 +178,9 @@ def mmengines():
             yield _trace(schedule, source, keep, rates[keep], momenta[keep] if cycled else None)
 
 
-def _trace(schedule, library, counts, rates, momenta=None):
-    import torch
-
-    return Trace(
-        torch=torch.__version__.split("+")[0],
-        call=call_text(schedule),
-        optimizer="SGD",
-        counts=np.asarray(counts),
-        lr=rates,
-        momentum=momenta,
-        schedule=to_config(schedule),
-        library=library,
-    )
+def _trace(schedule, source, counts, rates, momenta=None):
+    call = call_text(schedule)
+    return trace_of(schedule, source, counts, rates, momenta, call, optimizer="SGD")
 
 
 # --- detectron2 and fvcore ---
@@ -317,5 +304,4 @@ RECORDED = {"mmengine": mmengines, "detectron2": detectron2s}
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or RECORDED:
-        save_traces(list(RECORDED[name]()), SHIPPED / f"{name}.jsonl")
+    save_recorded(RECORDED)

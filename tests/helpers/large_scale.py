@@ -5,28 +5,15 @@ PYTHONPATH=<where the libraries are> python tests/helpers/large_scale.py    # re
 
 import enum
 import logging
-import sys
 import types
-from importlib.metadata import version
 
-import jax
 import numpy as np
 import pytest
-from libraries import alone
+from libraries import alone, save_recorded, trace_of, versioned
 
-from jaxsched import (
-    CosineAnnealingLR,
-    Trace,
-    deepspeed,
-    megatron,
-    olmo,
-    pytorch_warmup,
-    to_config,
-    torchtitan,
-)
-from jaxsched._torch.to_torch import build, momentum_in, torch_call
+from jaxsched import deepspeed, megatron, olmo, torchtitan
+from jaxsched._torch.to_torch import build, momentum_in
 from jaxsched._traces.cases import LONG, SPARSE
-from jaxsched._traces.trace import SHIPPED, save_traces
 
 LR = 0.1
 
@@ -156,21 +143,6 @@ def olmo_rates(schedule, counts):
     return np.array([live.get_lr(schedule.lr, int(count), total) for count in counts], np.float64)
 
 
-def _trace(schedule, library, counts, rates, momenta=None, call=None):
-    import torch
-
-    return Trace(
-        torch=torch.__version__.split("+")[0],
-        call=call or torch_call(schedule),
-        optimizer="Adam",
-        counts=np.asarray(counts),
-        lr=rates,
-        momentum=momenta,
-        schedule=to_config(schedule),
-        library=f"{library} {version(library)}",
-    )
-
-
 def deepspeeds():
     of_deepspeed()
     for counts, schedules in ((range(60), DEEPSPEED), (SPARSE, DEEPSPEED_LONG)):
@@ -178,7 +150,9 @@ def deepspeeds():
         for schedule in schedules:
             rates, momenta = (x[counts] for x in stepped(build(schedule, adam()), steps))
             cycled = getattr(schedule, "cycle_momentum", False)
-            yield _trace(schedule, "deepspeed", counts, rates, momenta if cycled else None)
+            yield trace_of(
+                schedule, versioned("deepspeed"), counts, rates, momenta if cycled else None
+            )
 
 
 PEAK = {"init_lr": 1e-3, "max_lr": LR, "min_lr": 5e-3, "lr_warmup_steps": 6, "lr_decay_steps": 40}
@@ -219,7 +193,7 @@ def megatrons():
     for counts, schedules in ((range(60), MEGATRON), (SPARSE, MEGATRON_LONG)):
         for schedule in schedules:
             rates, _ = megatron_values(live_megatron(schedule), counts)
-            yield _trace(schedule, "megatron-core", counts, rates)
+            yield trace_of(schedule, versioned("megatron-core"), counts, rates)
 
 
 def torchtitans():
@@ -227,7 +201,7 @@ def torchtitans():
         steps = 60 if len(counts) == 60 else LONG
         for schedule in schedules:
             rates, _ = stepped(live_torchtitan(schedule), steps)
-            yield _trace(schedule, "torchtitan", counts, rates[counts])
+            yield trace_of(schedule, versioned("torchtitan"), counts, rates[counts])
 
 
 UP = {"warmup": 6, "warmup_min_lr": 1e-3}
@@ -263,53 +237,18 @@ OLMO_LONG = [
 def olmos():
     for counts, schedules in ((range(60), OLMO), (SPARSE, OLMO_LONG)):
         for schedule in schedules:
-            yield _trace(schedule, "ai2-olmo-core", counts, olmo_rates(schedule, counts))
-
-
-WARMUPS = [
-    *[pytorch_warmup.LinearWarmup(period) for period in (1, 7)],
-    *[pytorch_warmup.ExponentialWarmup(period) for period in (1, 7)],
-    *[
-        getattr(pytorch_warmup, name)(beta2)
-        for name in ("UntunedLinearWarmup", "UntunedExponentialWarmup", "RAdamWarmup")
-        for beta2 in (0.95, 0.999)
-    ],
-]
-
-
-def dampened(warmup, steps=60, last_step=-1):
-    """The rates of a loop in which the library's class dampens a cosine."""
-    torch, library = pytest.importorskip("torch"), pytest.importorskip("pytorch_warmup")
-    beta2 = getattr(warmup, "beta2", 0.999)
-    optimizer = torch.optim.AdamW([torch.zeros(1)], lr=LR, betas=(0.9, beta2))
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
-    own = arguments_of(warmup, "beta2") | {"last_step": last_step}
-    live, rates = getattr(library, type(warmup).__name__)(optimizer, **own), []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        with live.dampening():
-            scheduler.step()
-    return np.array(rates)
-
-
-def pytorch_warmups():
-    for warmup in WARMUPS:
-        cosine = CosineAnnealingLR(LR, T_max=50)
-        call = f"{torch_call(warmup)} dampens {torch_call(cosine)}"
-        yield _trace(cosine * warmup, "pytorch_warmup", range(60), dampened(warmup), call=call)
+            yield trace_of(
+                schedule, versioned("ai2-olmo-core"), counts, olmo_rates(schedule, counts)
+            )
 
 
 RECORDED = {
     "deepspeed": deepspeeds,
     "megatron": megatrons,
     "olmo": olmos,
-    "pytorch_warmup": pytorch_warmups,
     "torchtitan": torchtitans,
 }
 
 
 if __name__ == "__main__":
-    jax.config.update("jax_enable_x64", False)
-    for name in sys.argv[1:] or RECORDED:
-        save_traces(list(RECORDED[name]()), SHIPPED / f"{name}.jsonl")
+    save_recorded(RECORDED)

@@ -7,9 +7,15 @@ import importlib.util
 import inspect
 import sys
 import types
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from jaxsched import Trace, to_config
+from jaxsched._torch.to_torch import torch_call
+from jaxsched._traces.trace import SHIPPED, save_traces
 
 
 class _Stub:
@@ -125,6 +131,33 @@ ALONE = {
     "fairseq": FAIRSEQ,
     "pl_bolts": [PL_BOLTS],
 }  # in the order in which they import each other
+
+
+def versioned(distribution):
+    """A library's name and version, as traces have it."""
+    return f"{distribution} {version(distribution)}"
+
+
+def trace_of(schedule, source, counts, rates, momenta=None, call=None, optimizer="Adam"):
+    """A trace of rates of a library that `jaxsched.record` does not step."""
+    import torch
+
+    return Trace(
+        torch=torch.__version__.split("+")[0],
+        call=call or torch_call(schedule),
+        optimizer=optimizer,
+        counts=np.asarray(counts),
+        lr=rates,
+        momentum=momenta,
+        schedule=to_config(schedule),
+        library=source,
+    )
+
+
+def save_recorded(recorded):
+    """Writes the traces of the libraries that the command line names, or of all."""
+    for name in sys.argv[1:] or recorded:
+        save_traces(list(recorded[name]()), SHIPPED / f"{name}.jsonl")
 
 
 if __name__ == "__main__":

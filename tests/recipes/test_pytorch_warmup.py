@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from large_scale import dampened
 from recipes import LR, assert_exact
+from warmups import dampened
 
 import jaxsched as js
 from jaxsched import pytorch_warmup
