@@ -41,6 +41,8 @@ def _main(arguments: list[str] | None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except (ValueError, ImportError, RuntimeError) as error:  # RuntimeError: JAX has no such device
+        if _was_interrupted(error):
+            return 130
         return _fail(" ".join(str(error).split()))
 
 
@@ -71,6 +73,13 @@ def _flushed(run: Callable[[], int]) -> int:
     except SystemExit:
         sys.stdout.flush()
         raise
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is the cause: as a class is made, Python 3.11 raises a RuntimeError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _fail(message: str) -> int:

@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -74,12 +74,6 @@ class Value:
         numbers = concrete(value) if hasattr(value, "dtype") else [value]
         if not all(ok(number) for number in numbers):
             self._reject(name, rule)
-
-    def _require_list(self, name: str, rule: str = "a list of numbers") -> None:
-        """Raises a TypeError if field `name` holds neither a list nor an array."""
-        value = getattr(self, name)
-        if not isinstance(value, tuple) and not getattr(value, "ndim", 0):
-            self._reject(name, rule, TypeError)
 
     def _choose(self, name: str, *words: str, more: str = "") -> None:
         """Raises a ValueError if field `name` is none of the `words`."""
@@ -211,8 +205,8 @@ def _normalised(value: Value, field: Field, given: Any) -> Any:
     """What a field is to hold, of what was given for it."""
     if field.annotation is bool or field.annotation == "bool":
         return _as_bool(value, field.name, given)
-    is_list = field.kind is not None and field.kind.rank == 1
-    if type(given) in (list, tuple) or (is_list and _is_sequence(given)):
+    if type(given) in (list, tuple):
+        is_list = field.kind is not None and field.kind.rank == 1
         if is_list and len(given) > LONG and not field.static(tuple(given)):
             return as_array(given)
         return tuple(map(as_number, given))
@@ -222,11 +216,6 @@ def _normalised(value: Value, field: Field, given: Any) -> Any:
     # As a number, not a truth value, which JAX would not add to one.
     is_number = isinstance(plain, bool | np.bool_) and not field.static(plain)
     return int(plain) if is_number else plain
-
-
-def _is_sequence(given: Any) -> bool:
-    """Whether it is another sequence than a list or a tuple, as a config's may be."""
-    return isinstance(given, Sequence) and not isinstance(given, str)
 
 
 def _as_bool(value: Value, name: str, given: Any) -> bool:

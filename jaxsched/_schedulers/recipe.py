@@ -1,9 +1,12 @@
 """What the schedules of other libraries share: their names and, of most, a factor times `lr`."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from .._core.number import is_concrete
 from .._core.schedule import CarriesRate, Schedule
+
+_TEXTS = (str, bytes, bytearray)
 
 
 class OfLibrary(Schedule):
@@ -17,6 +20,20 @@ class OfLibrary(Schedule):
     def __init_subclass__(cls, **kwargs):
         cls._called = f"{cls.__module__.split('.')[-1]}.{cls.__name__}"
         super().__init_subclass__(**kwargs)
+
+    def __post_init__(self):
+        for field in self._field_table:
+            value = getattr(self, field.name)
+            is_list = field.kind is not None and field.kind.rank == 1
+            if is_list and isinstance(value, Sequence) and not isinstance(value, _TEXTS):
+                object.__setattr__(self, field.name, tuple(value))  # as a config's may be its own
+        super().__post_init__()
+
+    def _require_list(self, name: str, rule: str = "a list of numbers") -> None:
+        """Raises a TypeError if field `name` holds neither a list nor an array."""
+        value = getattr(self, name)
+        if not isinstance(value, tuple) and not getattr(value, "ndim", 0):
+            self._reject(name, rule, TypeError)
 
     def _knows(self, *names: str) -> bool:
         """Whether all that is given of these fields can be looked at."""

@@ -1,5 +1,6 @@
 """mmengine's schedulers: against the library's own files, alone and several on one rate."""
 
+import collections
 import inspect
 import warnings
 
@@ -338,6 +339,7 @@ WRONG = [
     (lambda: mmengine.CosineRestartLR(LR, [0], eta_min=0), ValueError, "periods=...)` must be positive numbers of steps"),
     (lambda: mmengine.CosineRestartLR(LR, 3, eta_min=0), TypeError, "periods=...)` must be a list of numbers"),
     (lambda: mmengine.MultiStepLR(LR, 3), TypeError, "milestones=...)` must be a list of numbers"),
+    (lambda: mmengine.MultiStepLR(LR, b"12"), TypeError, "milestones=...)` must be a number"),
     (lambda: mmengine.OneCycleLR(LR, 9, begin=2), ValueError, "lr=...)` must be the rate before step `begin`, 2"),
     (lambda: mmengine.OneCycleLR(LR, 9, anneal_strategy="exp"), ValueError, "anneal_strategy=...)` must be 'cos' or 'linear'"),
     (lambda: ONE(11), ValueError, "`mmengine.OneCycleLR(total_steps=9)` ends at step 9"),
@@ -367,3 +369,12 @@ def test_what_is_refused(wrong, error, message):
 
 def test_the_options_of_ours_are_those_of_mmengine():
     assert options_of(mmengine.PolyLR(LR, power=2.0, end=9)) == {"power": 2.0, "end": 9}
+
+
+def test_a_config_may_have_sequences_of_its_own():
+    class ListConfig(collections.UserList):
+        pass
+
+    listed = mmengine.MultiStepLR(LR, [2, 3])
+    for milestones in (range(2, 4), ListConfig([2, 3]), (2, 3)):
+        assert mmengine.MultiStepLR(LR, milestones) == listed

@@ -225,6 +225,21 @@ def test_an_interrupt_while_it_loads(after, here):
     assert (out, err) == ("", "")
 
 
+def test_an_interrupt_while_a_class_is_made(jaxsched, monkeypatch):
+    """Python 3.11 raises a RuntimeError of it, which is no error of a device."""
+    from jaxsched._cli import listing
+
+    def interrupted(_):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise RuntimeError("Error calling __set_name__ on 'Field' instance") from error
+
+    monkeypatch.setattr(listing, "run", interrupted)
+
+    assert jaxsched("list") == (130, "", "")
+
+
 def test_the_library_leaves_the_signal_alone():
     code = (
         "import signal, sys; before = signal.getsignal(signal.SIGINT); sys.argv[:] = {};"
