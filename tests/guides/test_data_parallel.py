@@ -3,6 +3,7 @@
 Each process also trains on a single device of its own, and logs every step of every run.
 """
 
+import itertools
 import os
 import random
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "data_parallel.py"
 STEPS, EPOCH, KILLED_AT, SAVED = 210, 3, 130, 100
+VARIANTS = "one device", "plain", "shard_map"
 SECONDS = 240  # of patience with each process; on two free cores it takes 20
 
 
@@ -56,6 +59,18 @@ def run_two_processes(directory: Path, *arguments: str) -> None:
         for process in processes:
             process.kill()
             process.wait()
+
+
+def kill_two_processes(directory: Path, seconds: float) -> bool:
+    """Kills both after some time, unless they have ended; returns whether they have."""
+    shared = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2", "--process"]
+    processes = [start(directory, *shared, number) for number in "01"]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(process.poll() is None for process in processes):
+        time.sleep(0.1)
+    for process in processes:
+        process.kill()
+    return [process.wait() for process in processes] == [0, 0]
 
 
 def logged(directory: Path, variant: str, process: int = 0):
@@ -115,3 +130,26 @@ def test_two_processes_have_the_rates_of_one_device_though_one_is_killed(tmp_pat
         again = interrupted[:, restart : 2 * restart - SAVED]
         np.testing.assert_array_equal(again, interrupted[:, SAVED:restart])
     assert restart == KILLED_AT + 1
+
+
+@pytest.mark.kills
+def test_two_processes_killed_five_times_at_random_times(tmp_path):
+    """The plateau averages over both of them; each step that is made again has the same bits."""
+    seed = random.randrange(2**32)
+    print(f"the kills are of seed {seed}")
+    moments = random.Random(seed)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    begun = time.monotonic()
+    run_two_processes(whole)
+    longest = time.monotonic() - begun
+    for _ in range(5):
+        kill_two_processes(killed, moments.uniform(0.3, 1.0) * longest)
+    run_two_processes(killed)
+
+    for process, variant in itertools.product(range(2), VARIANTS):
+        expected = logged(whole, variant, process)[:, :STEPS]
+        run = logged(killed, variant, process)
+        assert set(run[0]) == set(range(STEPS))
+        np.testing.assert_array_equal(run, expected[:, run[0].astype(int)])

@@ -1,9 +1,12 @@
 """The script to copy: against PyTorch's recorded run; killed and resumed; its log and picture."""
 
+import contextlib
 import csv
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -119,6 +122,39 @@ def test_a_run_killed_while_it_saves_resumes_bit_for_bit(script, tmp_path, monke
     log, rates = columns(whole), script.make_schedule(90)(np.arange(90))
     assert log["update"].tolist() == list(range(90))
     assert log["lr"].astype(rates.dtype).tolist() == rates.tolist()
+
+
+@pytest.mark.kills
+def test_twenty_kills_at_random_times(tmp_path):
+    """Each run goes on by the same command until it ends; then the next one begins."""
+    seed = random.randrange(2**32)
+    print(f"the kills are of seed {seed}")
+    moments, kills, folders = random.Random(seed), 0, []
+
+    def start(folder):
+        command = [sys.executable, EXAMPLES / "train.py", "--folder", folder, "--epochs", "20"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    begun = time.monotonic()
+    assert start(tmp_path / "whole").wait() == 0
+    longest = time.monotonic() - begun
+    while kills < 20:
+        folders.append(tmp_path / str(len(folders)))
+        status = None
+        while status != 0:
+            process = start(folders[-1])
+            if kills < 20:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(moments.uniform(0.2, 1.0) * longest)
+                process.kill()  # nothing, if it has ended
+            status = process.wait()
+            assert status in (0, -signal.SIGKILL)
+            kills += status != 0
+
+    whole = tmp_path / "whole"
+    for folder in folders:
+        assert last_checkpoint(folder) == last_checkpoint(whole)
+        assert (folder / "log.csv").read_bytes() == (whole / "log.csv").read_bytes()
 
 
 def test_the_recording_is_what_pytorch_does(recorded, monkeypatch):
