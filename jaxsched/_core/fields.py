@@ -154,7 +154,8 @@ def broken_rule(kind: NumberKind, value: Any) -> tuple[str, type[Exception]] | N
     """What a number of that kind must be and `value` is not, with the error to raise."""
     if not is_real(value) or (not kind.rank and not np.size(value)):
         return "a number", kind.error
-    sizes = np.abs(np.array(concrete(value), np.float64))
+    numbers = value if isinstance(value, np.ndarray) else concrete(value)
+    sizes = np.abs(np.asarray(numbers, np.float64))
     if np.isnan(sizes).any() or (np.isinf(sizes).any() and not kind.infinite):
         return "finite", ValueError
     if ((sizes > 0) & (sizes < _SMALLEST)).any() and not kind.subnormal:

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import sys
+import threading
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -13,9 +14,18 @@ from .copies import MUTABLE, PLAIN, NotOfTheStep, names_in, private
 from .memory import memory
 
 
+def alone() -> bool:
+    """Whether no other thread of Python runs, which may draw random numbers meanwhile."""
+    return threading.active_count() == 1
+
+
 @contextlib.contextmanager
 def generators_kept() -> Iterator[None]:
-    """Leaves Python's, NumPy's and PyTorch's random generators as they were."""
+    """Leaves Python's, NumPy's and PyTorch's random generators as they were.
+
+    The process has one of each. Another thread may draw from it meanwhile, and would see the same
+    numbers again: while there is one, what a function has drawn is drawn.
+    """
     kept: list[tuple[Any, Any]] = [
         (random.getstate, random.setstate),
         (np.random.get_state, np.random.set_state),
@@ -28,8 +38,9 @@ def generators_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        for restore, state in before:
-            restore(state)
+        if alone():
+            for restore, state in before:
+                restore(state)
 
 
 class _Place(NamedTuple):

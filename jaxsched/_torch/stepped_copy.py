@@ -1,5 +1,6 @@
 """Fallback: step a deep copy of a PyTorch scheduler on a dummy optimizer, and tabulate."""
 
+import array
 import contextlib
 import copy
 import inspect
@@ -14,7 +15,7 @@ from .._combine.param_groups import ParamGroups
 from .._core.copies import NotOfTheStep, private
 from .._core.memory import memory
 from .._core.table import Table
-from .._core.undisturbed import classes_kept, generators_kept
+from .._core.undisturbed import alone, classes_kept, generators_kept
 from .to_torch import momentum_in, set_value
 
 
@@ -32,7 +33,8 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
             f"`from_torch(total_steps=...)` must be more than the steps done, {done}, got"
             f" {total_steps}."
         )
-    with undisturbed(scheduler):
+
+    def walk():
         twin = copied(scheduler)
         if done:
             _rewind(twin, done, reason)
@@ -45,17 +47,25 @@ def stepped(scheduler: Any, total_steps: int, reason: str) -> Any:
                 f" its rate or count was set from outside.{_TOO_LATE}"
             )
         history.go_to(total_steps - 1)
-    return history.table()
+        return history
+
+    return _walked(scheduler, walk).table()
 
 
 def _told(scheduler: Any, total_steps: int) -> Any:
     """The table of a scheduler whose `step` is given the count, and so is a function of it."""
-    with undisturbed(scheduler):
+
+    def walk():
         history = _History(copied(scheduler), -1)
         history.go_to(total_steps - 1)
-    del history.rates[0], history.momenta[0]
+        return history
+
+    history = _walked(scheduler, walk)
+    for column in [*history.rates, *history.momenta]:
+        del column[0]
     shown = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
-    if not any(np.allclose(rates, shown, rtol=1e-9, atol=0.0) for rates in history.rates):
+    alike = np.isclose(np.transpose(history.rates), shown, rtol=1e-9, atol=0.0)
+    if not alike.all(axis=1).any():
         raise ValueError(
             f"`from_torch(scheduler=...)` shows a rate of {shown} that {type(scheduler).__name__}"
             f' has at none of its first {total_steps} counts. `start="now"` would need the count'
@@ -66,10 +76,26 @@ def _told(scheduler: Any, total_steps: int) -> Any:
 
 def stepped_on(scheduler: Any, total_steps: int) -> Any:
     """The rates of a scheduler at its next `total_steps` counts, as a table for each group."""
-    with undisturbed(scheduler):
+
+    def walk():
         history = _History(copied(scheduler))
         history.go_to(total_steps - 1)
-    return history.table()
+        return history
+
+    return _walked(scheduler, walk).table()
+
+
+def _walked(scheduler: Any, walk: "Callable[[], _History]") -> "_History":
+    """The history of a copy, if it draws no random numbers: another has the same, if so."""
+    with undisturbed(scheduler):
+        before = _generators()
+        history = walk()
+        if _generators() != before and (alone() or walk().rates != history.rates):
+            raise ValueError(
+                f"`from_torch(scheduler=...)` must be a function of the count, and"
+                f" {type(scheduler).__name__} draws random numbers: record the rates of a run."
+            )
+    return history
 
 
 def steps_by_count(scheduler: Any) -> bool:
@@ -123,14 +149,16 @@ class _History:
         self.twin, self.count = twin, first
         self.told = takes_count(twin)
         self.advance = updating(twin) if self.told else twin.step
-        self.rates: list[list[float]] = []
-        self.momenta: list[list[float]] = []
+        number = len(twin.optimizer.param_groups)
+        self.rates = [array.array("d") for _ in range(number)]
+        self.momenta = [array.array("d") for _ in range(number)]
         self._note()
 
     def _note(self) -> None:
         groups = self.twin.optimizer.param_groups
-        self.rates.append([float(group["lr"]) for group in groups])
-        self.momenta.append([momentum_in(group) for group in groups])
+        for rates, momenta, group in zip(self.rates, self.momenta, groups, strict=True):
+            rates.append(float(group["lr"]))
+            momenta.append(momentum_in(group))
 
     def go_to(self, count: int) -> None:
         while self.count < count:
@@ -149,10 +177,8 @@ class _History:
 
     def table(self) -> Any:
         tables = [
-            Table(np.array(lr), momenta=np.array(m) if len(set(m)) > 1 else None)
-            for lr, m in zip(
-                zip(*self.rates, strict=True), zip(*self.momenta, strict=True), strict=True
-            )
+            Table(np.asarray(lr), momenta=np.asarray(m) if len(set(m)) > 1 else None)
+            for lr, m in zip(self.rates, self.momenta, strict=True)
         ]
         return tables[0] if len(tables) == 1 else ParamGroups(tables)
 
@@ -202,13 +228,7 @@ def undisturbed(scheduler: Any) -> Iterator[None]:
         _as_value_error(),
         classes_kept([scheduler, *parts]),
     ):
-        before = _generators()
         yield
-        if _generators() != before:
-            raise ValueError(
-                f"`from_torch(scheduler=...)` must be a function of the count, and"
-                f" {type(scheduler).__name__} draws random numbers: record the rates of a run."
-            )
 
 
 @contextlib.contextmanager

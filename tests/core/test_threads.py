@@ -1,5 +1,6 @@
 """Many threads: the same values, and nothing that is left behind in the process."""
 
+import random
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,28 @@ def test_texts_and_configs():
         return js.from_config(js.to_config(schedule)) == wanted
 
     assert all(all(results) for results in in_threads(work))
+
+
+def test_random_numbers_of_another_thread():
+    drawn, done = [], threading.Event()
+    random.seed(3)
+    np.random.seed(3)
+
+    def draw():
+        while not done.is_set():
+            drawn.append((random.random(), np.random.rand()))
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        for base in (0.5, 0.6, 0.7):
+            js.LambdaLR(0.1, lambda step: base**step, total_steps=50)(3)  # noqa: B023
+            js.LambdaLR(0.1, lambda step: base**step)(3)  # noqa: B023
+    finally:
+        done.set()
+        thread.join()
+    pythons, numpys = random.Random(3), np.random.RandomState(3)
+    assert drawn == [(pythons.random(), numpys.rand()) for _ in drawn]
 
 
 def test_conversion_and_recording():
