@@ -34,7 +34,7 @@ class Combined(Derived):
     def _rates(self, count, plan) -> list:
         """The rate of each schedule at `count`, and each number as it is."""
         return [
-            member._rate(count, own) if isinstance(member, Schedule) else member
+            member if own is None else member._rate(count, own)
             for member, own in zip(self._members(), plan, strict=True)
         ]
 

@@ -38,8 +38,8 @@ def from_function(function: Callable[[int], float], total_steps: int | None = No
     Args:
       function: a function of the integer step that gives the rate. (For one that gives a factor,
         `LambdaLR(lr, function)`.) JAX traces it; one that cannot be traced, or that JAX's numbers
-        would make another function of, needs `total_steps`. It is static: define it once, a new
-        function means a new compilation, and JAX keeps both until `jax.clear_caches()`.
+        would make another function of, needs `total_steps`. It is static: define it once, for a
+        new function means a new compilation. Both go with the schedule.
       total_steps: if given, the function is called on the host, with the Python ints of the first
         `total_steps` counts, and the last rate holds after that.
 

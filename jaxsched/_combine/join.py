@@ -9,11 +9,11 @@ import numpy as np
 
 from .._core import milestones
 from .._core import numerics as xp
+from .._core.alike import gather, structure
 from .._core.fast_paths import number_up_to
 from .._core.fields import NESTED, Counts, static
 from .._core.number import is_concrete
 from .._core.past_end import earliest
-from .._core.phases import gather, structure
 from .._core.schedule import Schedule
 from .combined import Combined, instead_of, momentum_of
 

@@ -16,13 +16,9 @@ import numpy as np
 
 from .._core import numerics as xp
 from .._core.arrays import wide
-from .._core.closed_forms import by_steps
 from .._core.fields import static
 from .._core.number import concrete
 from .._core.schedule import Schedule
-from .._core.value import evolve
-from .._schedulers.chained_scheduler import ChainedScheduler
-from .._schedulers.sequential_lr import SequentialLR
 
 
 class Stack(Schedule):
@@ -116,15 +112,15 @@ class _Schedules(tuple):
         return _Family(treedef, plan, columns, np.isin(np.arange(len(self)), numbers), slots)
 
 
-def _form(schedule: Schedule) -> tuple[Schedule, tuple]:
+def _form(schedule: Schedule) -> tuple[Any, tuple]:
     """What to evaluate for a schedule, and how."""
-    plan, stand_in = schedule._plan()
-    if isinstance(stand_in, SequentialLR) and by_steps not in plan:
-        nested = any(isinstance(x, ChainedScheduler | SequentialLR) for x in stand_in.schedulers)
-        if not nested:  # As numbers, milestones may differ within a family.
-            stand_in = evolve(stand_in, milestones=np.asarray(stand_in.milestones))
-            plan, _ = stand_in._plan()
+    plan, stand_in = jax.tree.map(_concrete, schedule)._plan()
     return stand_in, plan
+
+
+def _concrete(leaf: Any) -> Any:
+    """A hyperparameter on a device as one of NumPy's numbers."""
+    return leaf if np.ndim(leaf) else np.asarray(leaf)[()]
 
 
 def stack(schedules: Sequence[Schedule]) -> Stack:

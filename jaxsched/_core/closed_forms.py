@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from . import numerics as xp
 from .affine import Affine
+from .alike import in_turn, multiplied
 from .fast_paths import begins_anew, whole_curve
 from .formulas import MapsRate, ScalesRate, StepsRate, sets_rate
 
@@ -46,17 +47,21 @@ def curve(parts, clocks, rate, n):
 
 def composed(parts, clocks, rate, n):
     """One schedule, or some that all multiply and so commute: each takes its n steps at once."""
-    for part, clock in zip(parts, clocks, strict=True):
-        rate = part._steps(clock.reading, clock.at(n))(rate)
-    return rate
+    if len(parts) == 1:
+        return parts[0]._steps(clocks[0].reading, clocks[0].at(n))(rate)
+
+    def factor(part, clock):
+        return part._scale(clock.reading, clock.at(n))
+
+    return multiplied(factor, pairs(parts, clocks), rate)
 
 
 def overwritten(parts, clocks, rate, n):
     """A chain in which only the last overwriting part and those after it matter."""
     last = max(i for i, part in enumerate(parts) if sets_rate(part))
     value = parts[last]._curve(clocks[last].at(n))
-    for part, clock in zip(parts[last + 1 :], clocks[last + 1 :], strict=True):
-        value = part._step(clock.at(n))(value)
+    behind = pairs(parts, clocks)[last + 1 :]
+    value = in_turn(lambda part, clock: part._step(clock.at(n)), behind, value)
     return xp.where(n == 0, rate, value)
 
 
@@ -67,21 +72,36 @@ def overwritten_at_times(parts, clocks, rate, n):
     stepped = now > clocks[index].reading
     begin = xp.where(stepped, clocks[index].when(now), 0)  # the count of its last step
     value = xp.where(stepped, parts[index]._curve(now), rate)
-    for i, (part, clock) in enumerate(zip(parts, clocks, strict=True)):
-        if i != index:
-            # Those behind it in the chain multiply what it wrote at that very count.
-            first = begin if i < index else xp.maximum(begin - 1, 0)
-            value = part._scale(clock.at(first), clock.at(n)) * value
-    return value
+    before, behind = around(parts, clocks, index)
+    # Those behind it in the chain multiply what it wrote at that very count.
+    value = scaled(before, begin, n, value)
+    return scaled(behind, xp.maximum(begin - 1, 0), n, value)
+
+
+def pairs(parts, clocks) -> list[tuple]:
+    """Each part with its clock."""
+    return list(zip(parts, clocks, strict=True))
+
+
+def around(parts, clocks, index: int) -> tuple[list[tuple], list[tuple]]:
+    """The parts before the one at `index`, and those behind it, each with its clock."""
+    each = pairs(parts, clocks)
+    return each[:index], each[index + 1 :]
+
+
+def scaled(each, first, last, rate):
+    """The rate after the steps that parts which multiply take between two counts of a phase."""
+    return multiplied(lambda part, clock: part._scale(clock.at(first), clock.at(last)), each, rate)
 
 
 def by_steps(parts, clocks, rate, n):
     """Anything, one step after the other."""
 
     def step(i, rate):
-        for part, clock in zip(parts, clocks, strict=True):
-            rate = change_at(part, clock, i)(rate)
-        return rate
+        def change(part, clock):
+            return change_at(part, clock, i)
+
+        return in_turn(change, pairs(parts, clocks), rate)
 
     # Adding 0 * n lets the carry vary with the count, which shard_map wants to know beforehand.
     rate = jnp.asarray(rate, jnp.float64) + 0.0 * n

@@ -13,7 +13,12 @@ Inside another program they are constants, and whatever does not depend on the c
 before there is a program at all.
 """
 
+import dataclasses
 import functools
+import types
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +31,7 @@ from .arrays import float_type, own, settled, wide
 from .counts import checked
 from .number import is_concrete, lenient
 from .past_end import End
+from .value import Value
 
 
 def evaluate(schedule, count):
@@ -36,23 +42,24 @@ def evaluate(schedule, count):
         _refuse_undefined(schedule, count, prepared.undefined_from)
     dtype = float_type()
     if prepared.leaves is None:
-        static = prepared.static._replace(dtype=dtype)
+        static = prepared.static.replace(dtype=dtype)
         if isinstance(count, np.ndarray):  # int64 and float64 are rounded outside of x64
-            static, count = static._replace(exact_count=_Constant(count)), np.int32(0)
+            static, count = static.replace(exact_count=_Constant(count)), np.int32(0)
         return _differentiable(static, prepared.arrays, count)
     if isinstance(count, jax.core.Tracer) and jnp.issubdtype(count.dtype, jnp.floating):
-        fixed = tuple(leaf.item() for leaf in prepared.leaves)
-        return _differentiable(prepared.static._replace(dtype=dtype, fixed=fixed), [], count)
+        static = prepared.static.replace(dtype=dtype, fixed=prepared.constants)
+        return _differentiable(static, [], count)
     with xp.float64():
         if isinstance(count, jax.core.Tracer):
-            return _run(prepared.constants[dtype], [], count)
+            return prepared.inside[dtype]([], count)
         if not count.ndim:  # one dispatch, for the eager call in a training loop
-            return _run(prepared.rounded[dtype], prepared.leaves, count)
+            return prepared.rounded[dtype](prepared.leaves, count)
         # Two, so that both float types share the program of a whole curve.
-        return _round(_run(prepared.static, prepared.leaves, count), dtype)
+        return _round(prepared.exact(prepared.leaves, count), dtype)
 
 
-class _Static(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Static:
     """All of an evaluation that is not an array; hashable, so that compiled code is shared."""
 
     treedef: Any
@@ -62,29 +69,47 @@ class _Static(NamedTuple):
     wrt: tuple[int, ...] = ()  # the arguments to differentiate with respect to, one after another
     exact_count: "_Constant | None" = None  # a concrete count
 
+    def replace(self, **changes) -> "_Static":
+        return dataclasses.replace(self, **changes)
+
+    def __hash__(self):
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:  # JAX asks at every call.
+        return hash((self.treedef, self.plan, self.dtype, self.fixed, self.wrt, self.exact_count))
+
 
 class _Constant:
     """A NumPy array, compared by value."""
 
     def __init__(self, array: np.ndarray):
         self.array = own(array)
-        self.key = (array.dtype, array.shape, array.tobytes())
 
     def __eq__(self, other):
         # JAX compares static arguments of unlike kinds too, where their hashes meet.
-        return self.key == other.key if isinstance(other, _Constant) else NotImplemented
+        if not isinstance(other, _Constant) or self is other:
+            return True if self is other else NotImplemented
+        a, b = self.array, other.array
+        return (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()
 
     def __hash__(self):
-        return hash(self.key)
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.array.dtype, self.array.shape, self.array.tobytes()))
 
 
 class _Prepared(NamedTuple):
     static: _Static
-    leaves: list | None  # as NumPy float64 and int64, if no hyperparameter is an array
-    arrays: list  # those that are
+    arrays: list  # the hyperparameters that are JAX's arrays
     end: End | None
-    rounded: dict[Any, _Static]  # `static`, rounding to each float type
-    constants: dict[Any, _Static]  # and with the leaves in it
+    leaves: list | None = None  # NumPy float64 and int64 for `exact` and `rounded`, if none is
+    constants: tuple = ()  # all of them
+    exact: Any = None  # the program of (leaves, count)
+    rounded: Any = None  # that which rounds to each float type
+    inside: Any = None  # that for other programs, which has the constants in it
     undefined_from: int | None = None  # the first count at which a table holds no number
 
 
@@ -95,24 +120,37 @@ def _prepare(schedule) -> _Prepared:
         end = end and end._replace(last=_looked_at(end.last))
         plan, stand_in = schedule._plan()
     leaves, treedef = jax.tree.flatten(stand_in)
-    if all(map(is_concrete, leaves)) or stand_in is not schedule:
-        exact: list[np.ndarray] = [np.array(x, wide(x)) for x in leaves]
-        static = _Static(treedef, plan)
-        rounded: dict[Any, _Static] = {
-            dtype: static._replace(dtype=dtype) for dtype in (np.float32, np.float64)
-        }
-        constants = {
-            dtype: x._replace(fixed=tuple(map(_Constant, exact))) for dtype, x in rounded.items()
-        }
-        undefined_from = stand_in._undefined_from()
-        prepared = _Prepared(static, exact, [], end, rounded, constants, undefined_from)
-        object.__setattr__(schedule, "_prepared", prepared)
-        return prepared
-    fixed = tuple(map(_fixed, leaves))
-    arrays = [
-        settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
-    ]
-    return _Prepared(_Static(treedef, plan, fixed=fixed), None, arrays, end, {}, {})
+    tabulated = stand_in is not schedule  # A table of the user's own may be written to.
+    if not all(is_concrete(x) or (tabulated and isinstance(x, np.ndarray)) for x in leaves):
+        fixed = tuple(map(_fixed, leaves))
+        arrays = [
+            settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
+        ]
+        return _Prepared(_Static(treedef, plan, fixed=fixed), arrays, end)
+    leaves = [np.array(x, wide(x)) for x in leaves]
+    constants = tuple(map(_Constant, leaves))
+    static = _Static(treedef, plan)
+    constant = static.replace(fixed=constants)
+    shared, leaves = (static, leaves) if len(leaves) <= _MOST else (constant, [])
+    functions = list(_functions_in(schedule))
+
+    def program(of: _Static, dtype=None):
+        return _program(of.replace(dtype=dtype), functions)
+
+    rounded, inside = (
+        {dtype: program(of, dtype) for dtype in (np.float32, np.float64)}
+        for of in (shared, constant)
+    )
+    prepared = _Prepared(
+        static, [], end, leaves, constants, program(shared), rounded, inside,
+        stand_in._undefined_from(),
+    )  # fmt: skip
+    object.__setattr__(schedule, "_prepared", prepared)
+    return prepared
+
+
+# Numbers: with more arguments XLA takes longer than with as many constants.
+_MOST = 64
 
 
 def require_scalars(schedule) -> None:
@@ -150,8 +188,39 @@ def _fixed(leaf):
     return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
 
 
-@functools.partial(jax.jit, static_argnums=0, inline=True)
-def _run(static: _Static, leaves, count):
+def _functions_in(thing) -> Iterator[Callable]:
+    """The Python functions that a schedule holds."""
+    if isinstance(thing, tuple):
+        for item in thing:
+            yield from _functions_in(item)
+    if isinstance(thing, Value):
+        for field in thing._field_table:
+            value = getattr(thing, field.name)
+            own = field.static(value) and callable(value) and not isinstance(value, type | Value)
+            yield from [value] if own else _functions_in(value)
+
+
+# What JAX compiles for a static argument it keeps. So a program of users' functions, and all that
+# they close over, is a function of its own: it goes with the schedules that have it.
+_PROGRAMS: "weakref.WeakValueDictionary[_Static, Any]" = weakref.WeakValueDictionary()
+_RECENT: deque = deque(maxlen=64)  # and these later, for they hold nothing else
+
+
+def _program(static: _Static, functions: list[Callable]):
+    """The compiled evaluation as a function of (leaves, count)."""
+    if not functions:
+        return functools.partial(_run, static)
+    program = _PROGRAMS.get(static) or _PROGRAMS.setdefault(static, _own_program(static))
+    if all(isinstance(f, types.FunctionType) and not f.__closure__ for f in functions):
+        _RECENT.append(program)
+    return program
+
+
+def _own_program(static: _Static):
+    return jax.jit(lambda leaves, count: _evaluated(static, leaves, count), inline=True)
+
+
+def _evaluated(static: _Static, leaves, count):
     def rate(*arguments):
         *leaves, count = arguments
         schedule = jax.tree.unflatten(static.treedef, leaves)
@@ -176,6 +245,9 @@ def _run(static: _Static, leaves, count):
         flat = jax.vmap(at)(count.reshape(-1)) if count.ndim else at(count)
         shaped = flat.reshape(count.shape + flat.shape[1:]) if count.ndim else flat
         return shaped if static.dtype is None else _round(shaped, static.dtype)
+
+
+_run = jax.jit(_evaluated, static_argnums=0, inline=True)
 
 
 @functools.partial(jax.jit, static_argnums=1, inline=True)
@@ -206,7 +278,7 @@ def _differentiable(static: _Static, arrays, count):
         exact = [x.array if isinstance(x, _Constant) else x for x in static.fixed]
         leaves = [next(rest) if x is None else np.asarray(x, wide(x)) for x in exact]
         count = count if static.exact_count is None else static.exact_count.array
-        return _run(static._replace(exact_count=None), leaves, count)
+        return _run(static.replace(exact_count=None), leaves, count)
 
 
 def _rule(static: _Static, primals, tangents):
@@ -219,7 +291,7 @@ def _rule(static: _Static, primals, tangents):
     ):
         if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
             continue
-        slope = _differentiable(static._replace(wrt=(*static.wrt, slot)), arrays, count)
+        slope = _differentiable(static.replace(wrt=(*static.wrt, slot)), arrays, count)
         tangent = jax.lax.convert_element_type(tangent, rate.dtype)
         if array is count:
             extra = slope.ndim - jnp.ndim(count)

@@ -5,6 +5,7 @@ import functools
 import inspect
 import numbers
 import weakref
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ import numpy as np
 from . import numerics as xp
 from .copies import NotOfTheStep, private
 from .formulas import sets_rate
+from .number import as_number
 from .schedule import TRACER_ERRORS
 from .undisturbed import generators_kept
 from .value import evolve
@@ -217,26 +219,45 @@ def _difference(function) -> tuple[int, float, float] | None:
 def tabulated(function, first: int, end: int) -> np.ndarray:
     """The function's values at first, ..., end - 1; NaN where it divides by zero."""
     # Not every table is used from its start, where a function may divide by zero.
-    return np.array(values_at(function, range(first, end)), np.float64)
+    return values_at(function, range(first, end), collect=_as_floats)
 
 
-def values_at(function: Any, steps: Any, passing: type[Exception] = ZeroDivisionError) -> list:
+def _as_floats(values: Iterable) -> np.ndarray:
+    return np.fromiter(map(float, values), np.float64)
+
+
+def values_at(
+    function: Any,
+    steps: Sequence[int],
+    passing: type[Exception] = ZeroDivisionError,
+    collect: Callable[[Iterable], Any] = list,
+) -> Any:
     """The function's values on the host, NaN where it raises `passing`.
 
     Each step is asked twice, there and back, on one copy: so shows what remembers or draws.
     """
     own = private(function)
+    differing = None
     with generators_kept():
-        first = [_value(own, step, passing) for step in steps]
-        second = [_value(own, step, passing) for step in reversed(steps)][::-1]
-    for step, a, b in zip(steps, first, second, strict=True):
-        if not (a is b or np.array_equal(a, b, equal_nan=True)):
-            raise NotOfTheStep(
-                f"must be a function of the step, got one that gives {a!r} and then {b!r} at step"
-                f" {step}: it remembers its calls (a counter, an iterator, a `pop`) or draws random"
-                " numbers"
-            )
-    return first
+        values = collect(_value(own, step, passing) for step in steps)
+        for place in reversed(range(len(steps))):
+            again = _value(own, steps[place], passing)
+            if not _alike(values[place], again):
+                differing = steps[place], values[place], again
+    if differing:
+        step, once, again = differing
+        raise NotOfTheStep(
+            f"must be a function of the step, got one that gives {as_number(once)!r} and then"
+            f" {again!r} at step {step}: it remembers its calls (a counter, an iterator, a `pop`)"
+            " or draws random numbers"
+        )
+    return values
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (a != a and b != b)  # many of them, and NumPy takes its time for one
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def _value(function: Any, step: int, passing: type[Exception]) -> Any:

@@ -1,7 +1,11 @@
 """Phases to rates: what the rate is where each phase begins, and which phase is in force."""
 
+import array
+import dataclasses
 import functools
+import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +14,58 @@ import numpy as np
 from . import numerics as xp
 from . import protocol
 from .affine import IDENTITY, Affine
-from .closed_forms import change_at
-from .count_map import advance
+from .alike import columns, gather, in_turn, is_many, structure
+from .closed_forms import change_at, pairs
+from .count_map import CountMap, PeriodicMap, advance
 from .evaluate import with_count
 from .fast_paths import number_up_to, pick_of_two
+from .value import Value
+
+
+@jax.tree_util.register_pytree_node_class
+class Played:
+    """The phases of a composition of concrete numbers, in its place.
+
+    Its leaves are the numbers of the schedules, each once, and the counts at which things happen.
+    So compositions share a program that differ in these alone.
+    """
+
+    def __init__(self, phases, limit: int | None = None):
+        self.phases, self.limit = phases, limit
+
+    def tree_flatten(self):
+        parts, treedef = jax.tree.flatten((self.phases, self.limit), is_leaf=_stays_whole)
+        children: list = []
+        places: dict[int, int] = {}  # of schedules among the children, by their ids
+        order: list = []  # of each part its place among the children, or itself in a tuple
+        for part in parts:
+            if isinstance(part, CountMap | PeriodicMap) or (type(part) is int and part == 0):
+                order.append((part,))
+                continue
+            order.append(places.get(id(part), len(children)))
+            if order[-1] == len(children):
+                children.append(part)
+            if isinstance(part, Value):
+                places[id(part)] = order[-1]
+        return children, (treedef, tuple(order))
+
+    @classmethod
+    def tree_unflatten(cls, aux, children):
+        treedef, order = aux
+        parts = [at[0] if isinstance(at, tuple) else children[at] for at in order]
+        return cls(*jax.tree.unflatten(treedef, parts))
+
+    def _rate(self, count, plan):
+        if self.limit is not None:
+            count = xp.minimum(count, self.limit - 1)
+        return rate_at(self.phases, plan, count)
+
+    def _undefined_from(self) -> None:
+        return None
+
+
+def _stays_whole(part) -> bool:
+    return isinstance(part, Value | CountMap | PeriodicMap)
 
 
 def rate_at(phases, plan, count):
@@ -36,27 +88,46 @@ def rate_at(phases, plan, count):
 
 def _entry(phases, plan, entries, index, moves):
     """The rate at a phase's first count: its moves, on the rate one count earlier."""
-    change = _compose(moves)
+    moves = _that_matter(moves)
+    many = is_many(moves)
+    change = IDENTITY if many else _composed(moves)
     if change.overwrites:
         return change.b
-    return change(_pick(phases[:index], plan[:index], entries, phases[index].start - 1))
+    set_first = many and moves[0].kind == "set"
+    before = 0.0 if set_first else _rate_before(phases, plan, entries, index)
+    return in_turn(_effect, [(move,) for move in moves], before) if many else change(before)
 
 
-def _compose(moves):
+def _that_matter(moves):
+    """The moves from the last one on that sets the rate to a number."""
+    sets = [i for i, move in enumerate(moves) if move.kind == "set"]
+    return moves[sets[-1] :] if sets else moves
+
+
+def _rate_before(phases, plan, entries, index):
+    """The rate at the last count before a phase."""
+    last = phases[index].start - 1
+    if phases[index].at_zero is None:  # so that no phase before it is empty
+        before = phases[index - 1]
+        return _rate_in(before, plan[index - 1], entries[-1], before.steps_to(last))
+    return _pick(phases[:index], plan[:index], entries, last)
+
+
+def _composed(moves) -> Affine:
     change = IDENTITY
     for move in reversed(moves):
-        change = change.after(_effect(*move))
+        change = change.after(_effect(move))
         if change.overwrites:
             break
     return change
 
 
-def _effect(kind, schedule, clock, value) -> Affine:
-    if kind == "set":
-        return Affine(0, value)
-    if kind == "advance":
-        return schedule._between(clock - value, clock)
-    return getattr(schedule, f"_{kind}")(clock)
+def _effect(move) -> Affine:
+    if move.kind == "set":
+        return Affine(0, move.value)
+    if move.kind == "advance":
+        return move.schedule._between(move.clock - move.value, move.clock)
+    return getattr(move.schedule, f"_{move.kind}")(move.clock)
 
 
 def _pick(phases, plan, entries, count):
@@ -94,22 +165,6 @@ def _rate_in(phase, form, entry, n):
     return form(_varied(phase.parts, n), phase.clocks, entry, n)
 
 
-def structure(tree) -> tuple:
-    """What schedules have in common that differ in numbers only."""
-    leaves, treedef = jax.tree.flatten(tree)
-    return treedef, *map(np.shape, leaves)
-
-
-def gather(trees, members, index, total: int):
-    """Of `trees` of one structure, the places `members` among `total`, the one at place `index`."""
-    if len(trees) == 1:
-        return trees[0]
-    slot = np.zeros(total, int)
-    slot[members] = np.arange(len(members))
-    slot = xp.take(slot, index)
-    return jax.tree.map(lambda *values: xp.take(xp.stack(values), slot), *trees)
-
-
 def _varied(parts, count):
     """The parts; a user's, which may divide by `/`, with numbers that vary with the count."""
     return [part if part._is_ours else with_count(part, count) for part in parts]
@@ -138,7 +193,7 @@ def _momenta(phase):
 
 def _momentum_moves(moves):
     parts = [(move, move.schedule and move.schedule._momentum_part()) for move in moves]
-    return [move._replace(schedule=part) for move, part in parts if part is not None]
+    return [dataclasses.replace(move, schedule=part) for move, part in parts if part is not None]
 
 
 def replay(schedule, total_steps: int) -> np.ndarray:
@@ -148,38 +203,41 @@ def replay(schedule, total_steps: int) -> np.ndarray:
         leaves = [np.asarray(leaf) for leaf in leaves]
         # Compiled by hand, it runs at once even while an outer function is being traced.
         phases = jax.device_get(_changes.lower(treedef, total_steps, leaves).compile()(leaves))
-    rates: list[float] = []
+    rates = array.array("d")
     rate = 0.0
-    for (a, b), steps in phases:
-        rate = float(a) * rate + float(b)
-        rates.append(rate)
-        columns = [column.tolist() for pair in steps for column in pair]
-        for row in zip(*columns, strict=True):
-            for a, b in zip(row[::2], row[1::2], strict=True):
+    for moves, steps in phases:
+        at_once = [column[np.newaxis] for column in moves]
+        for changes in itertools.chain(_rows(at_once), _rows(steps)):
+            for a, b in zip(*changes, strict=True):
                 rate = a * rate + b
             rates.append(rate)
-    return np.array(rates)
+    return np.asarray(rates)
+
+
+def _rows(columns: list[np.ndarray], size: int = 4096) -> Iterator:
+    """The rows of arrays as lists of Python numbers, which take four times the memory."""
+    for start in range(0, len(columns[0]), size):
+        yield from zip(*(column[start : start + size].tolist() for column in columns), strict=True)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _changes(treedef, total_steps: int, leaves):
-    """For each phase its entry, and for each part (a, b) of its steps at all later counts."""
+    """For each phase the a and b of each of its moves, and of each part at each later count."""
     schedule = jax.tree.unflatten(treedef, leaves)
     phases = [phase for phase in protocol.play(schedule) if phase.start < total_steps]
     ends = [*[phase.start for phase in phases[1:]], total_steps]
     changes = []
-
-    def change(n, part, clock):
-        [part] = _varied([part], n)
-        step = change_at(part, clock, n)
-        return jnp.asarray(step.a, jnp.float64), jnp.asarray(step.b, jnp.float64)
-
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         for phase, end in zip(phases, ends, strict=True):
-            n = jnp.arange(1, end - phase.start)
-            steps = [
-                jax.vmap(functools.partial(change, part=part, clock=clock))(n)
-                for part, clock in zip(phase.parts, phase.clocks_by_count, strict=True)
-            ]
-            changes.append((tuple(_compose(phase.moves)), steps))
+            rows = pairs(phase.parts, phase.clocks_by_count)
+
+            def at(n, rows=rows):
+                def change(part, clock):
+                    return change_at(*_varied([part], n), clock, n)
+
+                return columns(change, rows)
+
+            steps = jax.vmap(at)(jnp.arange(1, end - phase.start))
+            moves = _that_matter(phase.moves)
+            changes.append((columns(_effect, [(move,) for move in moves]), steps))
     return changes

@@ -9,9 +9,12 @@ step from then on, with their clocks. The phases determine the rate at any count
 """
 
 import bisect
+import dataclasses
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from typing import Any, NamedTuple
+
+import jax
 
 from .count_map import Clock, CountMap, PeriodicMap, advance, shared
 from .number import is_concrete
@@ -19,7 +22,9 @@ from .past_end import End
 from .value import evolve
 
 
-class Move(NamedTuple):
+@jax.tree_util.register_pytree_node_class
+@dataclasses.dataclass(frozen=True)
+class Move:
     """One change of the group's rate: `schedule.kind(clock)`.
 
     `value` itself if kind is "set"; the `value` steps up to `clock` if it is "advance".
@@ -29,6 +34,17 @@ class Move(NamedTuple):
     schedule: Any = None
     clock: Any = None
     value: Any = None
+
+    def tree_flatten(self):
+        if self.kind == "start":  # at a clock that follows from a static `last_epoch`
+            return (self.schedule, self.value), (self.kind, self.clock)
+        return (self.schedule, self.value, self.clock), (self.kind,)
+
+    @classmethod
+    def tree_unflatten(cls, aux, children):
+        kind, *clock = aux
+        schedule, value, *traced = children
+        return cls(kind, schedule, *clock, *traced, value)
 
 
 class Phase(NamedTuple):
@@ -219,12 +235,15 @@ class Sequence(Chain):
             part.rewind()
         self._current().initial_step()
 
+    def _index(self) -> int:
+        return bisect.bisect_right(self.milestones, self.clock)
+
     def _current(self):
-        return self.parts[bisect.bisect_right(self.milestones, self.clock)]
+        return self.parts[self._index()]
 
     def step(self):
         self.clock += 1
-        if self.clock in self.milestones:
+        if bisect.bisect_left(self.milestones, self.clock) < self._index():
             self._current().restart()
         else:
             self._current().step()
@@ -244,7 +263,7 @@ class Sequence(Chain):
     @property
     def next_milestone(self):
         """In how many steps something else than the current part's step happens."""
-        own = [m - self.clock for m in self.milestones if m > self.clock]
+        own = [m - self.clock for m in self.milestones[self._index() : self._index() + 1]]
         inner = self._current().next_milestone
         return min(own + ([] if inner is None else [inner]), default=None)
 

@@ -185,8 +185,11 @@ class Schedule(Formula, Value):
         return protocol.play(self)
 
     @kept
-    def _plan(self) -> "tuple[tuple, Schedule]":
-        """How to evaluate each phase, and on what: chosen once, where numbers are concrete."""
+    def _plan(self) -> "tuple[tuple, Any]":
+        """How to evaluate each phase, and on what, which has a `_rate` too.
+
+        Chosen once, where numbers are concrete.
+        """
         plan = tuple(map(choose, self._phases()))
         size = self._table_size()
         if size is not None and by_steps in plan and self._is_concrete:

@@ -5,7 +5,7 @@ from typing import Annotated
 from .._core.closed_forms import choose
 from .._core.fields import NESTED
 from .._core.number import concrete
-from .._core.phases import momenta, rate_at
+from .._core.phases import Played, momenta, rate_at
 from .._core.schedule import Derived, Schedule, no_number
 from .one_cycle_lr import OneCycleLR
 from .reduce_lr_on_plateau import ReduceLROnPlateau
@@ -62,6 +62,12 @@ class Composite(Schedule):
     def _table_size(self):
         return self.total_steps
 
+    def _plan(self):
+        plan, stand_in = super()._plan()
+        if stand_in is self and self._is_concrete:
+            stand_in = Played(self._phases(), self._table_size())
+        return plan, stand_in
+
     @property
     def momentum(self) -> "CompositeMomentum":
         """The momentum that PyTorch's loop leaves in the group, as a schedule of its own.
@@ -84,7 +90,8 @@ class CompositeMomentum(Derived):
     __mul__ = __rmul__ = no_number
 
     def _plan(self):
-        return tuple(map(choose, momenta(self.schedule._phases()))), self
+        phases = momenta(self.schedule._phases())
+        return tuple(map(choose, phases)), Played(phases) if self._is_concrete else self
 
     def _rate(self, count, plan):
         return rate_at(momenta(self.schedule._phases()), plan, count)

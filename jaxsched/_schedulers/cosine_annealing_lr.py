@@ -2,6 +2,7 @@
 
 from .._core import numerics as xp
 from .._core.affine import IDENTITY, Affine
+from .._core.closed_forms import around, scaled
 from .._core.fields import LastEpoch, Length, Rate, static
 from .._core.formulas import MapsRate
 from .._core.number import is_zero
@@ -92,11 +93,7 @@ def _wave(parts, clocks, rate, n):
     trough = cosine._last_trough(clock.at(n))
     begin = xp.where(trough >= clock.reading, clock.when(trough + 1) - 1, 0)
     shrink, rise = cosine._steps(clock.at(begin), clock.at(n))
-    before = after = 1.0
-    for i, (part, own) in enumerate(zip(parts, clocks, strict=True)):
-        if i < index:
-            before = before * part._scale(own.at(xp.minimum(begin + 1, n)), own.at(n))
-            shrink = shrink * part._scale(own.at(begin), own.at(n))
-        elif i > index:
-            after = after * part._scale(own.at(begin), own.at(n))
-    return xp.where(begin > 0, 0.0, rate) * shrink * after + rise * before * after
+    before, behind = around(parts, clocks, index)
+    shrink = scaled(before, begin, n, shrink)
+    rise = scaled(before, xp.minimum(begin + 1, n), n, rise)
+    return scaled(behind, begin, n, xp.where(begin > 0, 0.0, rate) * shrink + rise)

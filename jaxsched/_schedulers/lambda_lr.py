@@ -18,8 +18,8 @@ class LambdaLR(CarriesRate):
         gives rates, `lr=1.0`.) JAX traces it; one that cannot be traced
         (`max(0, 1 - e / 100)`, `0.5 if e < 30 else 0.1`), or that JAX's numbers would make
         another function of (`0.1 ** ((e >= 30) + (e >= 60))`), needs `total_steps`. It is
-        static: define it once, a new function means a new compilation, and JAX keeps both until
-        `jax.clear_caches()`.
+        static: define it once, for a new function means a new compilation. Both go with the
+        schedule; with an array as `lr`, JAX keeps them until `jax.clear_caches()`.
       last_epoch: the index of the last step before this schedule, as in `StepLR`.
       total_steps: if given, the function is called on the host, with the Python ints of the
         first `total_steps` counts, and the last value holds after that.

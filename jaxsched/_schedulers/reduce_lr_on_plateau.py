@@ -123,8 +123,7 @@ class ReduceLROnPlateau(Value):
         require_scalars(self)
         if not isinstance(self.lr, Schedule):
             return evaluate(_Reduced(self.lr, self.factor, self.min_lr), state.num_reductions)
-        _, schedule = self.lr._plan()
-        scaled = _Scaled(schedule, self.factor, self.min_lr, state.num_reductions)
+        scaled = _Scaled(self.lr, self.factor, self.min_lr, state.num_reductions)
         return evaluate(scaled, state.count)
 
     def update(self, state: PlateauState, *, value: Any = None, **extra_args: Any) -> PlateauState:
@@ -265,7 +264,8 @@ class _Scaled(Schedule):
     num_reductions: Int
 
     def _plan(self):
-        return self.schedule._plan()[0], self
+        plan, stand_in = self.schedule._plan()
+        return plan, evolve(self, schedule=stand_in)
 
     def _rate(self, count, plan):
         return _reduced(self.schedule, plan, count, self.factor, self.min_lr)(self.num_reductions)
@@ -279,7 +279,7 @@ class _Scaled(Schedule):
 
 def _reduced(lr, plan: tuple, count, factor, min_lr):
     """The rate at `count`, as a function of the number of reductions."""
-    if not isinstance(lr, Schedule):
+    if not hasattr(lr, "_rate"):
         return _Reduced(lr, factor, min_lr)._curve
     rate = lr._rate(count, plan)
     return _Reduced(rate, factor, jnp.minimum(min_lr, rate))._curve  # Reductions never raise it.
