@@ -305,3 +305,19 @@ def test_a_class_that_keeps_the_groups(done):
     expected = 0.1 / (1 + np.arange(STEPS))
     np.testing.assert_allclose(history(scheduler, STEPS - done)[:, 0], expected[done:])
     assert_close(table, expected)
+
+
+@pytest.mark.parametrize("factors", [
+    {"div_factor": float("inf")}, {"final_div_factor": float("inf")}, {"div_factor": float("-inf")},
+    {"div_factor": float("inf"), "final_div_factor": float("inf"), "three_phase": True},
+])  # fmt: skip
+def test_a_one_cycle_from_or_to_a_rate_of_0(factors):
+    scheduler = lr_scheduler.OneCycleLR(optimizer := sgd(), 0.1, 12, **factors)
+    read = js.from_torch(scheduler)
+    saved = js.from_torch_state_dict("OneCycleLR", scheduler.state_dict(), optimizer.state_dict())
+    schedule = js.OneCycleLR(0.1, 12, **factors)
+    assert js.from_config(js.to_config(schedule)) == schedule
+
+    expected = history(scheduler, 12)[:, 0]
+    for one in (schedule, read, saved):
+        assert_close(one, expected)
