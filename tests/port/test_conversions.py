@@ -321,3 +321,23 @@ def test_a_one_cycle_from_or_to_a_rate_of_0(factors):
     expected = history(scheduler, 12)[:, 0]
     for one in (schedule, read, saved):
         assert_close(one, expected)
+
+
+@pytest.mark.parametrize("name, value", [("base_lrs", None), ("T_0", None), ("last_epoch", None)])
+def test_an_attribute_that_pytorch_would_not_have_left(name, value):
+    scheduler = lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 3, 2)
+    for inside in (scheduler, lr_scheduler.ChainedScheduler([scheduler])):
+        setattr(scheduler, name, value)
+        with pytest.raises(ValueError, match=f"as `{name}`, got {value!r}. Give `total_steps=N`"):
+            js.from_torch(inside)
+    delattr(scheduler, name)
+    with pytest.raises(ValueError, match=f"must have `{name}`, which its class reads"):
+        js.from_torch(scheduler)
+
+
+def test_a_get_lr_of_an_objects_own_is_never_overlooked():
+    scheduler = lr_scheduler.LinearLR(sgd())
+    scheduler.get_lr = lambda: [0.1 / (1 + scheduler.last_epoch)]
+    step(scheduler, 2)
+    with pytest.raises(ValueError, match="has a `get_lr` of its own"):
+        js.from_torch(scheduler)
