@@ -130,6 +130,11 @@ class _History:
     def _note(self) -> None:
         groups = self.twin.optimizer.param_groups
         self.rates.append([float(group["lr"]) for group in groups])
+        if not np.isfinite(self.rates[-1]).all():
+            raise ValueError(
+                f"`from_torch(total_steps=...)` must be in the reach of {type(self.twin).__name__}:"
+                f" its rates at count {self.count} are {self.rates[-1]}."
+            )
         self.momenta.append([momentum_in(group) for group in groups])
 
     def go_to(self, count: int) -> None:
@@ -320,7 +325,13 @@ def _rewind(twin: Any, done: int, reason: str) -> None:
     twin.last_epoch -= done + 1
     for group in twin.optimizer.param_groups:
         group["lr"] = copy.deepcopy(group.get("initial_lr", group["lr"]))
-    twin._initial_step()
+    try:
+        twin._initial_step()
+    except Exception as error:
+        raise ValueError(
+            f"`from_torch(scheduler=...)` {reason}; and now that it has been stepped, a copy cannot"
+            f" be put back to its start: {type(error).__name__}: {error}.{_TOO_LATE}"
+        ) from error
 
 
 _TOO_LATE = (

@@ -341,3 +341,22 @@ def test_a_get_lr_of_an_objects_own_is_never_overlooked():
     step(scheduler, 2)
     with pytest.raises(ValueError, match="has a `get_lr` of its own"):
         js.from_torch(scheduler)
+
+
+def test_a_copy_that_fails_as_it_is_put_back():
+    scheduler = torch.optim.swa_utils.SWALR(optimizer := sgd(), 0.05, 4)
+    step(scheduler, 2)
+    optimizer.add_param_group({"params": [torch.zeros(1)]})
+    with pytest.raises(
+        ValueError, match=r"be put back to its start: KeyError: 'swa_lr'.*start=\"now\""
+    ):
+        js.from_torch(scheduler, total_steps=9)
+
+
+def test_a_rate_that_is_no_number_is_told_with_its_count():
+    scheduler = lr_scheduler.ExponentialLR(optimizer := sgd(), 0.9)
+    optimizer.param_groups[0]["lr"] = float("nan")
+    with pytest.raises(
+        ValueError, match=r"from_torch\(total_steps=...\)` .* rates at count 0 are \[nan\]"
+    ):
+        js.from_torch(scheduler, total_steps=9, start="now")
