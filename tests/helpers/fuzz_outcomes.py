@@ -85,6 +85,10 @@ DIFFERENCES = [
         ours=r"\(lr=\.\.\.\)` must be a number from 0 up",
     ),
     Difference(
+        "A composition as a later part of a sequence starts at its milestone, where PyTorch raises.",
+        theirs="^NotImplementedError",
+    ),
+    Difference(
         "An int beyond float64 stands for infinity.",
         theirs="OverflowError: int too large to convert",
     ),
