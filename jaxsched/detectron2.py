@@ -226,9 +226,6 @@ class MultiStepParamScheduler(_ParamScheduler):
     milestones: Numbers | None = None
 
     def _validate(self):
-        self._require_list("values")
-        if self.milestones is not None:
-            self._require_list("milestones")
         if self.num_updates is None and self.milestones is None:
             self._reject("num_updates", "given, or `milestones` in its place")
         needed = len(self.values) - (self.num_updates is not None)
@@ -329,7 +326,6 @@ class StepParamScheduler(_ParamScheduler):
     values: Numbers
 
     def _validate(self):
-        self._require_list("values")
         self._require("num_updates", lambda n: n > 0, "a positive number")
         if not len(self.values):
             self._reject("values", "at least one value")
@@ -460,7 +456,6 @@ class CompositeParamScheduler(_Parts):
         super().__post_init__()
 
     def _validate(self):
-        self._require_list("lengths")
         if not self.schedulers:
             self._reject("schedulers", "at least one scheduler")
         for part in self.schedulers:
@@ -681,7 +676,6 @@ class WarmupMultiStepLR(_Warmup):
 
     def _validate(self):
         super()._validate()
-        self._require_list("milestones")
         known = [x for step in self.milestones for x in concrete(step)]
         if known != sorted(known):
             self._reject("milestones", "numbers of updates in order")

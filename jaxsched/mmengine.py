@@ -260,10 +260,6 @@ class _Milestones(_Factors):
     end: _Count = _count(INF)
     by_epoch: bool = static(default=True)
 
-    def _validate(self):
-        super()._validate()
-        self._require_list("milestones")
-
     def _factor(self, s, t):
         return _MultiStep(self._given, self.milestones, self.gamma)._scale(s, t)
 
@@ -359,8 +355,6 @@ class _Restart(_Trough):
 
     def _validate(self):
         super()._validate()
-        self._require_list("periods")
-        self._require_list("restart_weights")
         if not len(self.periods):
             self._reject("periods", "at least one number of steps")
         if len(self.periods) != len(self.restart_weights):

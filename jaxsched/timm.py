@@ -473,7 +473,6 @@ class MultiStepLRScheduler(_Scheduler):
 
     def _validate(self):
         super()._validate()
-        self._require_list("decay_t", "a list of milestones")
         listed, rank = self.decay_t, getattr(self.decay_t, "ndim", 0)
         listed = concrete(listed) if rank else listed
         if rank < 2 and all(map(is_concrete, listed)) and sorted(listed) != list(listed):

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 import jax
 
-NEED_TORCH = ("oracle", "own_schedulers", "torch_suite")
-collect_ignore = [f"helpers/{name}.py" for name in NEED_TORCH]
+NEED_TORCH = ("fuzz_outcomes", "oracle", "own_schedulers", "torch_suite")
+collect_ignore = ["fuzz.py", *(f"helpers/{name}.py" for name in NEED_TORCH)]
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -168,5 +168,5 @@ class CyclicLR(Cycling):
         if self.total_steps is None:
             return 0
         steps = self.last_epoch + 1 + self.total_steps
-        total = self.step_size_up + (self.step_size_down or self.step_size_up)
+        total = self._sizes()[1]
         return int(1 + steps / total) if is_concrete(total) else steps + 1

@@ -12,6 +12,7 @@ from .._core.past_end import End
 from .._core.protocol import Part
 from .cycling import Cycling, momenta_written
 
+_Divisor: TypeAlias = Annotated[Float, NumberKind(infinite=True)]  # which gives a rate of 0
 # PyTorch raises a ValueError for what is no number, too.
 _Number: TypeAlias = Annotated[Int, NumberKind(integers=range(1, 2**63), error=ValueError)]
 
@@ -87,8 +88,8 @@ class OneCycleLR(Cycling):
     cycle_momentum: bool = static(default=True)
     base_momentum: Float = 0.85
     max_momentum: Float = 0.95
-    div_factor: Float = 25.0
-    final_div_factor: Float = 1e4
+    div_factor: _Divisor = 25.0
+    final_div_factor: _Divisor = 1e4
     three_phase: bool = static(default=False)
     last_epoch: LastEpoch = static(default=-1)
 

@@ -24,16 +24,13 @@ class OfLibrary(Schedule):
     def __post_init__(self):
         for field in self._field_table:
             value = getattr(self, field.name)
-            is_list = field.kind is not None and field.kind.rank == 1
-            if is_list and isinstance(value, Sequence) and not isinstance(value, _TEXTS):
+            if value is None or field.kind is None or field.kind.rank != 1:
+                continue
+            if isinstance(value, Sequence) and not isinstance(value, _TEXTS):
                 object.__setattr__(self, field.name, tuple(value))  # as a config's may be its own
+            elif not getattr(value, "ndim", 0):
+                self._reject(field.name, "a list of numbers", TypeError)
         super().__post_init__()
-
-    def _require_list(self, name: str, rule: str = "a list of numbers") -> None:
-        """Raises a TypeError if field `name` holds neither a list nor an array."""
-        value = getattr(self, name)
-        if not isinstance(value, tuple) and not getattr(value, "ndim", 0):
-            self._reject(name, rule, TypeError)
 
     def _knows(self, *names: str) -> bool:
         """Whether all that is given of these fields can be looked at."""

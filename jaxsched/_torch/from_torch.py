@@ -4,7 +4,9 @@
 stepped and its rates become a table (`stepped_copy.py`).
 """
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from .._combine.counts import skip
@@ -106,7 +108,8 @@ def from_torch(
             raise ValueError(_asks_for_more("holds a state that only its own `step` knows"))
         return stepped_on(scheduler, total_steps)
     try:
-        schedule = _converted(scheduler, taken, total_steps, epoch_length)
+        with _explained(taken):
+            schedule = _converted(scheduler, taken, total_steps, epoch_length)
     except Unreadable as reason:
         if not steps_by_count(scheduler):
             raise ValueError(_asks_for_more(reason)) from None
@@ -178,6 +181,18 @@ def _snapshot_or_reason(scheduler: Any) -> Snapshot | Unreadable:
     return taken
 
 
+@contextlib.contextmanager
+def _explained(taken: Snapshot | Unreadable) -> Iterator[None]:
+    """An error of Python's over attributes that PyTorch's class would not have left tells these."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        fault = taken.fault() if isinstance(taken, Snapshot) else None
+        if fault is None:
+            raise
+        raise Unreadable(fault) from error
+
+
 def current_count(scheduler: Any) -> Any:
     """The count at which a schedule from `from_torch(scheduler)` stands now.
 
@@ -207,7 +222,8 @@ def current_count(scheduler: Any) -> Any:
         return count_of(scheduler)
     taken = _snapshot_or_reason(scheduler)
     try:
-        return steps_taken(scheduler) if isinstance(taken, Unreadable) else steps_done(taken)
+        with _explained(taken):
+            return steps_taken(scheduler) if isinstance(taken, Unreadable) else steps_done(taken)
     except Unreadable:
         return steps_taken(scheduler)
 

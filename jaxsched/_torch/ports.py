@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .._schedulers.chained_scheduler import ChainedScheduler
@@ -80,6 +80,13 @@ class Port:
         """The keys that a state of this class has and this one has not."""
         needed = [key for key, kind in self.keys.items() if kind.needed(state)]
         return [key for key in dict.fromkeys((*self.telltales, *needed)) if key not in state]
+
+    def wrong(self, state: State, besides: Collection[str] = ()) -> tuple[str, KeyKind] | None:
+        """The first key, `besides` some, that holds what it may not, and what it may hold."""
+        for key in sorted(self.keys, key="base_lrs".__ne__):
+            if key in state and key not in besides and not self.keys[key].holds(state[key], state):
+                return key, self.keys[key]
+        return None
 
     def unknown(self, state: State) -> list[str]:
         """The keys that no state of this class has."""

@@ -6,7 +6,6 @@ It returns None for an argument to be left at its default.
 
 import math
 import numbers
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -90,9 +89,8 @@ def _divisor(group: Group, name: str, quotient: str, default: float) -> float:
         )
     if above == 0:
         return default  # 0 divided by anything
-    largest = math.copysign(sys.float_info.max, above)
     if below == 0 or not math.isfinite(above / below):
-        return largest if below >= 0 else -largest  # It was infinite, and this gives 0 as well.
+        return math.copysign(math.inf, above) if below >= 0 else -math.copysign(math.inf, above)
     return shortest(above / below, lambda x: above / x == below)
 
 

@@ -11,6 +11,7 @@ from .._core.count_map import CountMap, PeriodicMap
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .clocks import StepCount
 from .errors import Unreadable
+from .kinds import shown
 from .numeric import to_python
 from .ports import PORTS, Port, port_of
 from .subclasses import copied_by, subclass_of
@@ -79,6 +80,16 @@ class Snapshot(NamedTuple):
         """
         self.clock.check(self.state, alone)
 
+    def fault(self) -> str | None:
+        """What PyTorch's class would not have left among the attributes, if anything."""
+        besides = ("lr_lambdas", "_scale_fn_custom", "_schedulers")  # saved otherwise than they are
+        if lacking := [key for key in self.port.lacking(self.state) if key != "_last_lr"]:
+            return f"must have `{lacking[0]}`, which its class reads"
+        if wrong := self.port.wrong(self.state, besides):
+            key, kind = wrong
+            return f"must have {kind.words} as `{key}`, got {shown(self.state[key])}"
+        return next(filter(None, (part.fault() for part in self.parts)), None)
+
     def last_lr(self, index: int) -> float | None:
         """The rate that its own last step set, if it keeps it."""
         if "_last_lr" not in self.state and self.parts:  # a list of schedulers
@@ -118,6 +129,8 @@ def _snapshot(scheduler: Any) -> Snapshot:
             f"is no scheduler of PyTorch's own, got a {kind.__module__}.{kind.__qualname__}"
         )
     state = dict(vars(scheduler))
+    if "get_lr" in state:
+        raise Unreadable("has a `get_lr` of its own, which its class does not have")
     if "lr_lambdas" in state:
         state["lr_lambdas"] = list(map(_own_function, state["lr_lambdas"]))
     if "_scale_fn_custom" in state:

@@ -309,13 +309,12 @@ def _check(port: Port, state: Mapping[str, Any], name: str) -> None:
 
 def _check_keys(port: Port, state: Mapping[str, Any]) -> None:
     """Raises unless each key holds what it may."""
-    for key in sorted(port.keys, key="base_lrs".__ne__):
-        kind = port.keys[key]
-        if key in state and not kind.holds(state[key], state):
-            raise ValueError(
-                f"`from_torch_state_dict(state_dict=...)` must hold {kind.words} as `{key}`, got"
-                f" {kinds.shown(state[key])}."
-            )
+    if wrong := port.wrong(state):
+        key, kind = wrong
+        raise ValueError(
+            f"`from_torch_state_dict(state_dict=...)` must hold {kind.words} as `{key}`, got"
+            f" {kinds.shown(state[key])}."
+        )
 
 
 def _parts(named: list, dicts: list, given: _Given, place: str) -> tuple[Snapshot, ...]:
@@ -411,6 +410,7 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Given, place: st
     value = given.given.get(f"{place}lr_lambda", given.given.get("lr_lambda"))
     if value is None:
         return LambdaLR  # Either class asks for the function first.
+    _check_keys(port_of(LambdaLR), state)
     bases, step = list(map(to_python, state["base_lrs"])), max(0, to_python(state["last_epoch"]))
     listed = list(value) if isinstance(value, list | tuple) else [value] * len(bases)
     if not all(map(callable, listed)):

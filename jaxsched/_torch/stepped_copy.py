@@ -4,6 +4,7 @@ import array
 import contextlib
 import copy
 import inspect
+import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,6 +160,12 @@ class _History:
         for rates, momenta, group in zip(self.rates, self.momenta, groups, strict=True):
             rates.append(float(group["lr"]))
             momenta.append(momentum_in(group))
+        shown = [rates[-1] for rates in self.rates]
+        if not all(map(math.isfinite, shown)):
+            raise ValueError(
+                f"`from_torch(total_steps=...)` must be in the reach of {type(self.twin).__name__}:"
+                f" its rates at count {self.count} are {shown}."
+            )
 
     def go_to(self, count: int) -> None:
         while self.count < count:
@@ -340,7 +347,13 @@ def _rewind(twin: Any, done: int, reason: str) -> None:
     twin.last_epoch -= done + 1
     for group in twin.optimizer.param_groups:
         group["lr"] = copy.deepcopy(group.get("initial_lr", group["lr"]))
-    twin._initial_step()
+    try:
+        twin._initial_step()
+    except Exception as error:
+        raise ValueError(
+            f"`from_torch(scheduler=...)` {reason}; and now that it has been stepped, a copy cannot"
+            f" be put back to its start: {type(error).__name__}: {error}.{_TOO_LATE}"
+        ) from error
 
 
 _TOO_LATE = (

@@ -311,11 +311,14 @@ def _arguments(members: Sequence) -> dict[str, Any]:
     """The constructor's arguments; where the groups differ, a list as PyTorch takes it."""
     arguments = {}
     for field in dataclasses.fields(members[0]):
-        values = [_plain(getattr(member, field.name)) for member in members]
+        given = [getattr(member, field.name) for member in members]
+        values = [_plain(value) for value in given]
         unset = all(same(value, field.default) for value in values)
         if field.name == "lr" or not _is_passed_on(members[0], field) or unset:
             continue
-        arguments[field.name] = values[0] if all(same(v, values[0]) for v in values) else values
+        # Equal functions are one: wrapped for PyTorch, they differ.
+        alike = [all(same(x, xs[0]) for x in xs) for xs in (given, values)]
+        arguments[field.name] = values[0] if any(alike) else values
     return arguments
 
 

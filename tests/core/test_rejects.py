@@ -343,6 +343,20 @@ def test_a_function_that_cannot_be_traced_is_tabulated():
     np.testing.assert_array_equal(chain(np.arange(5)), [0.5, 0.25, 0.25, 0.125, 0.125])
 
 
+@pytest.mark.parametrize("down", [None, 3, 2.5, 0])
+def test_a_cycle_of_a_tabulated_function_may_come_down_in_its_own_time(down):
+    """Inside a program the sizes are traced, and no condition may ask for their truth."""
+    up = 2 if down is None else 1.5
+    cycle = js.CyclicLR(0.0, 1.0, up, down, scale_fn=lambda cycle: 0.5 if cycle < 3 else 0.25)
+    scales = dataclasses.replace(cycle, scale_fn=lambda cycle: jnp.where(cycle < 3, 0.5, 0.25))
+    counts = np.arange(1, 20)  # At 0 a chain shows the group's rate.
+    for part in (
+        dataclasses.replace(cycle, total_steps=20),
+        js.ChainedScheduler([E, cycle], total_steps=20),
+    ):
+        np.testing.assert_allclose(part(counts), scales(counts), rtol=1e-6)
+
+
 class Power:
     def __init__(self, gamma):
         self.gamma = {"gamma": gamma}

@@ -24,19 +24,34 @@ def rates(schedule, num_steps, metrics=None, optimizer="SGD", exact=False):
     groups = schedule if isinstance(schedule, ParamGroups) else [schedule]
     params = [{"params": [torch.zeros(1)]} for _ in groups]
     momentum = {"momentum": 0.9} if optimizer == "SGD" else {}
-    with _forty_digits() if exact else contextlib.nullcontext(), warnings.catch_warnings():
+    with forty_digits() if exact else contextlib.nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimizer = getattr(torch.optim, optimizer)(params, lr=0.1, **momentum)
-        scheduler = build(schedule, optimizer)
-        rows = []
-        for count in range(num_steps):
+        rows, error = shown(build(schedule, optimizer), num_steps, metrics, exact)
+    if error is not None:
+        raise error
+    return rows
+
+
+def shown(scheduler, num_steps, metrics=None, exact=False):
+    """The rates of a live scheduler from now on, and the error that ends them, if any."""
+    rows = []
+    for count in range(num_steps):
+        try:
+            if count:
+                scheduler.step(*([] if metrics is None else [metrics[count - 1]]))
             if exact:
-                for group in optimizer.param_groups:
-                    group["lr"] = mpmath.mpf(group["lr"])
-            rows.append([float(group["lr"]) for group in optimizer.param_groups])
-            if count + 1 < num_steps:
-                scheduler.step(*([] if metrics is None else [metrics[count]]))
-    return np.array(rows)
+                in_digits(scheduler.optimizer)
+            rows.append([float(group["lr"]) for group in scheduler.optimizer.param_groups])
+        except Exception as error:
+            return np.array(rows), error
+    return np.array(rows), None
+
+
+def in_digits(optimizer):
+    """Makes the rates numbers of as many digits as `forty_digits` has."""
+    for group in optimizer.param_groups:
+        group["lr"] = mpmath.mpf(group["lr"])
 
 
 def ours(schedule, counts):
@@ -75,7 +90,7 @@ def assert_close(schedule, expected):
 
 
 @contextlib.contextmanager
-def _forty_digits():
+def forty_digits():
     digits = types.SimpleNamespace(
         cos=mpmath.cos, pi=+mpmath.mp.pi, floor=lambda x: int(mpmath.floor(x)), log=mpmath.log
     )

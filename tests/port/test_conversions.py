@@ -305,3 +305,58 @@ def test_a_class_that_keeps_the_groups(done):
     expected = 0.1 / (1 + np.arange(STEPS))
     np.testing.assert_allclose(history(scheduler, STEPS - done)[:, 0], expected[done:])
     assert_close(table, expected)
+
+
+@pytest.mark.parametrize("factors", [
+    {"div_factor": float("inf")}, {"final_div_factor": float("inf")}, {"div_factor": float("-inf")},
+    {"div_factor": float("inf"), "final_div_factor": float("inf"), "three_phase": True},
+])  # fmt: skip
+def test_a_one_cycle_from_or_to_a_rate_of_0(factors):
+    scheduler = lr_scheduler.OneCycleLR(optimizer := sgd(), 0.1, 12, **factors)
+    read = js.from_torch(scheduler)
+    saved = js.from_torch_state_dict("OneCycleLR", scheduler.state_dict(), optimizer.state_dict())
+    schedule = js.OneCycleLR(0.1, 12, **factors)
+    assert js.from_config(js.to_config(schedule)) == schedule
+
+    expected = history(scheduler, 12)[:, 0]
+    for one in (schedule, read, saved):
+        assert_close(one, expected)
+
+
+@pytest.mark.parametrize("name, value", [("base_lrs", None), ("T_0", None), ("last_epoch", None)])
+def test_an_attribute_that_pytorch_would_not_have_left(name, value):
+    scheduler = lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 3, 2)
+    for inside in (scheduler, lr_scheduler.ChainedScheduler([scheduler])):
+        setattr(scheduler, name, value)
+        with pytest.raises(ValueError, match=f"as `{name}`, got {value!r}. Give `total_steps=N`"):
+            js.from_torch(inside)
+    delattr(scheduler, name)
+    with pytest.raises(ValueError, match=f"must have `{name}`, which its class reads"):
+        js.from_torch(scheduler)
+
+
+def test_a_get_lr_of_an_objects_own_is_never_overlooked():
+    scheduler = lr_scheduler.LinearLR(sgd())
+    scheduler.get_lr = lambda: [0.1 / (1 + scheduler.last_epoch)]
+    step(scheduler, 2)
+    with pytest.raises(ValueError, match="has a `get_lr` of its own"):
+        js.from_torch(scheduler)
+
+
+def test_a_copy_that_fails_as_it_is_put_back():
+    scheduler = torch.optim.swa_utils.SWALR(optimizer := sgd(), 0.05, 4)
+    step(scheduler, 2)
+    optimizer.add_param_group({"params": [torch.zeros(1)]})
+    with pytest.raises(
+        ValueError, match=r"be put back to its start: KeyError: 'swa_lr'.*start=\"now\""
+    ):
+        js.from_torch(scheduler, total_steps=9)
+
+
+def test_a_rate_that_is_no_number_is_told_with_its_count():
+    scheduler = lr_scheduler.ExponentialLR(optimizer := sgd(), 0.9)
+    optimizer.param_groups[0]["lr"] = float("nan")
+    with pytest.raises(
+        ValueError, match=r"from_torch\(total_steps=...\)` .* rates at count 0 are \[nan\]"
+    ):
+        js.from_torch(scheduler, total_steps=9, start="now")

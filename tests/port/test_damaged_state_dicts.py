@@ -52,6 +52,16 @@ def test_a_value_that_its_key_does_not_hold(name, state, words):
         js.from_torch_state_dict(name, state)
 
 
+@pytest.mark.parametrize(
+    "key, value", [("base_lrs", [{}]), ("base_lrs", 3), ("_last_lr", 3), ("last_epoch", [])]
+)
+def test_a_part_that_may_be_of_two_classes_is_checked_before_it_is_told(key, value):
+    part = {key_: x for key_, x in STEP.items() if key_ not in ("step_size", "gamma")}
+    state = {"_schedulers": [part | {"lr_lambdas": [None], key: value}], "_last_lr": [0.1]}
+    with pytest.raises(ValueError, match=f"as `{key}`, got"):
+        js.from_torch_state_dict("ChainedScheduler", state, lr_lambda=lambda step: 1.0)
+
+
 def test_a_dict_that_contains_itself():
     state = {"_schedulers": [], "_last_lr": [0.1]}
     state["_schedulers"].append(state)

@@ -257,3 +257,10 @@ def test_an_optimizer_that_pytorch_refuses_stays_as_it_was():
 def test_traced_numbers():
     with pytest.raises(TypeError, match=r"must be of concrete numbers, .*: call it outside `jit`"):
         jax.jit(lambda lr: js.to_torch(js.StepLR(lr, 3), optimizer_for(None)) and lr)(LR)
+
+
+def test_equal_functions_of_the_groups_are_one_for_pytorch():
+    groups = js.ParamGroups(
+        [js.CyclicLR(0.1, rate, 3, scale_fn=Expression("1 / (1 + step)")) for rate in (0.2, 0.3)]
+    )
+    assert js.from_torch(js.to_torch(groups, oracle.sgd(0.1, 0.1))) == groups

@@ -339,7 +339,7 @@ WRONG = [
     (lambda: mmengine.CosineRestartLR(LR, [0], eta_min=0), ValueError, "periods=...)` must be positive numbers of steps"),
     (lambda: mmengine.CosineRestartLR(LR, 3, eta_min=0), TypeError, "periods=...)` must be a list of numbers"),
     (lambda: mmengine.MultiStepLR(LR, 3), TypeError, "milestones=...)` must be a list of numbers"),
-    (lambda: mmengine.MultiStepLR(LR, b"12"), TypeError, "milestones=...)` must be a number"),
+    (lambda: mmengine.MultiStepLR(LR, b"12"), TypeError, "milestones=...)` must be a list of numbers"),
     (lambda: mmengine.OneCycleLR(LR, 9, begin=2), ValueError, "lr=...)` must be the rate before step `begin`, 2"),
     (lambda: mmengine.OneCycleLR(LR, 9, anneal_strategy="exp"), ValueError, "anneal_strategy=...)` must be 'cos' or 'linear'"),
     (lambda: ONE(11), ValueError, "`mmengine.OneCycleLR(total_steps=9)` ends at step 9"),
