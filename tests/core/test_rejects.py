@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import re
 import warnings
 
@@ -12,6 +13,8 @@ import pytest
 from jax.experimental import checkify
 
 import jaxsched as js
+from jaxsched._core.schedule import without_warnings
+from jaxsched._traces.trace import SHIPPED
 
 LR = 0.1
 E = js.ExponentialLR(LR, 0.9)
@@ -185,11 +188,34 @@ def test_rates_are_finite_numbers(build, name, value, error):
         build(value)
 
 
+def one_of_each_class():
+    """The first schedule of each class, PyTorch's and other libraries', in the shipped traces."""
+    found = {}
+
+    def look(config):
+        if isinstance(config, dict) and "class" in config:
+            found.setdefault(config["class"], config)
+        for part in config.values() if isinstance(config, dict) else config:
+            if isinstance(part, dict | list):
+                look(part)
+
+    for path in SHIPPED.glob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            look(json.loads(line)["schedule"] or {})
+    with without_warnings():
+        return [js.from_config(config) for config in found.values()]
+
+
 def test_a_negative_rate():
-    with pytest.raises(
-        ValueError, match=r"`StepLR\(lr=\.\.\.\)` must be a number from 0 up, got -0\.1"
-    ):
-        js.StepLR(-0.1, 3)
+    """PyTorch's optimizers refuse one, whatever the scheduler."""
+    number = 0
+    for schedule in one_of_each_class():
+        if "lr" in (field.name for field in dataclasses.fields(schedule)):
+            number += 1
+            with pytest.raises(ValueError, match=r"\(lr=\.\.\.\)` must be"):
+                dataclasses.replace(schedule, lr=-0.1)
+                pytest.fail(f"{schedule!r} takes a negative rate.")
+    assert number > 80
 
 
 @pytest.mark.parametrize("count, error", [(3.0, TypeError),
