@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import re
 import warnings
 
@@ -11,10 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import checkify
+from schedules import one_of_each_class
 
 import jaxsched as js
-from jaxsched._core.schedule import without_warnings
-from jaxsched._traces.trace import SHIPPED
 
 LR = 0.1
 E = js.ExponentialLR(LR, 0.9)
@@ -186,24 +184,6 @@ def test_compositions(build, error, message):
 def test_rates_are_finite_numbers(build, name, value, error):
     with pytest.raises(error, match=rf"\({name}=\.\.\.\)` must be"):
         build(value)
-
-
-def one_of_each_class():
-    """The first schedule of each class, PyTorch's and other libraries', in the shipped traces."""
-    found = {}
-
-    def look(config):
-        if isinstance(config, dict) and "class" in config:
-            found.setdefault(config["class"], config)
-        for part in config.values() if isinstance(config, dict) else config:
-            if isinstance(part, dict | list):
-                look(part)
-
-    for path in SHIPPED.glob("*.jsonl"):
-        for line in path.read_text().splitlines():
-            look(json.loads(line)["schedule"] or {})
-    with without_warnings():
-        return [js.from_config(config) for config in found.values()]
 
 
 def test_a_negative_rate():

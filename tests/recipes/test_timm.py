@@ -434,7 +434,7 @@ WRONG = [
     (lambda: W(LR, 9, 5, stable_fn="x"), ValueError, "stable_fn=...)` must be 'constant', 'rsqrt' or"),
     (lambda: W(LR, 9, 5, decay_fn="x"), ValueError, "decay_fn=...)` must be 'linear', '1-sqrt'"),
     (lambda: W(LR, 9, 5, decay_fn=abs), ValueError, "makes a table of a function"),
-    (lambda: W(LR, 9, 5, decay_ratio=1), ValueError, "decay_ratio=...)` must be between 0 and 1"),
+    (lambda: W(LR, 9, 5, decay_ratio=1), ValueError, "decay_ratio=...)` must be above 0 and below 1"),
     (lambda: W(LR, 9, 5, decay_power=0), ValueError, "decay_power=...)` must be a positive number"),
     (lambda: W(LR, 9, 5, stable_fn="rsqrt"), ValueError, "or `stable_timescale` must be given, got 0"),
     (lambda: W(LR, 9, 5, 0, "power", 0), ValueError, "stable_timescale=...)` must be a positive number"),
