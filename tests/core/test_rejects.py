@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+import types
 import warnings
 
 import jax
@@ -61,6 +62,7 @@ LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.OneCycleLR(LR, 10, div_factor=0.0), "div_factor=...)` must be"),
     (lambda: js.OneCycleLR(LR, 10, final_div_factor=0.0), "final_div_factor=...)` must be"),
     (lambda: js.PolynomialLR(LR, 5, -1.0), "power=...)` must be from 0 up"),
+    (lambda: js.PolynomialLR(LR, 1, -1.0), "power=...)` must be from 0 up"),
     (lambda: js.SequentialLR([E, js.LinearLR(LR, total_iters=0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, js.PolynomialLR(LR, 0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, E, E], [5, 3]), "milestones=...)` must be integers from 0 up, in order"),
@@ -184,6 +186,13 @@ def test_compositions(build, error, message):
 def test_rates_are_finite_numbers(build, name, value, error):
     with pytest.raises(error, match=rf"\({name}=\.\.\.\)` must be"):
         build(value)
+
+
+def test_an_unsigned_length_beyond_int64():
+    with jax.enable_x64(True):
+        length = jnp.asarray(2**63, jnp.uint64)
+        with pytest.raises(ValueError, match=r"T_0=\.\.\.\)` must be a positive int"):
+            js.CosineAnnealingWarmRestarts(LR, length)
 
 
 def test_a_negative_rate():
@@ -360,12 +369,26 @@ class Power:
 @pytest.mark.parametrize("close", [
     lambda gamma: lambda step: gamma**step,
     lambda gamma: lambda step, gamma=gamma: gamma**step,
+    lambda gamma: lambda step, *, gamma=gamma: gamma**step,
     lambda gamma: functools.partial(lambda gamma, step: gamma**step, gamma),
+    lambda gamma: functools.partial(lambda step, gamma: gamma**step, gamma=gamma),
+    lambda gamma: functools.partial(lambda many, step: many[0]**step, [gamma]),
+    lambda gamma: functools.partial(lambda many, step: many[0]**step, (gamma,)),
+    lambda gamma: functools.partial(lambda own, step: own.gamma**step, types.SimpleNamespace(gamma=gamma)),
+    lambda gamma: Power(gamma).__call__,
     Power,
 ])  # fmt: skip
 def test_a_function_that_closes_over_a_traced_value(close):
     with pytest.raises(TypeError, match=r"traced value.*`jaxsched.Schedule` subclass"):
         jax.grad(lambda gamma: js.LambdaLR(LR, close(gamma))(3))(0.9)
+
+
+@pytest.mark.parametrize("function, error", [(lambda step: step.missing, AttributeError),
+                                             (lambda step: {}["missing"], KeyError)])  # fmt: skip
+def test_a_function_that_fails_anyway_shows_its_own_error(function, error):
+    for call in (js.LambdaLR(LR, function), jax.jit(js.LambdaLR(LR, function).__call__)):
+        with pytest.raises(error, match="missing"):
+            call(jnp.int32(3))
 
 
 def test_a_table_with_a_hole():
