@@ -348,3 +348,7 @@ def test_equal_shapes_share_a_program_under_stack():
         return len(program.splitlines())
 
     assert lines(9) == lines(3)
+
+
+def test_a_clip_is_written_as_its_call():
+    assert repr(js.clip(E, 0.02, high=0.09)) == f"clip({E!r}, low=0.02, high=0.09)"

@@ -121,6 +121,7 @@ NONSENSE = [
     (lambda: js.ChainedScheduler([E, js.StepLR(jnp.float32(0.2), 3)]), ValueError, "agree on `lr`"),
     (lambda: js.LambdaLR(LR, lambda step: jnp.ones(2))(3), TypeError, "lr_lambda=...)` must give one number"),
     (lambda: js.LambdaLR(LR, lambda step: None)(3), TypeError, "lr_lambda=...)` must give one number"),
+    (lambda: js.CyclicLR(0.1, 0.2, scale_fn=0.5), TypeError, "scale_fn=...)` must be a function of the step"),
     (lambda: js.LambdaLR(LR, lambda step: INF, total_steps=3)(2), ValueError, "an infinity"),
     (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "takes finite counts, got inf"),
     (lambda: js.ChainedScheduler([js.per_epoch(js.OneCycleLR(LR, 5), 2)])(40), ValueError, "Tried to step"),
@@ -429,6 +430,14 @@ def test_the_loop_gives_the_rates_of_the_table():
             schedule(np.arange(12)), table(np.arange(12)), rtol=1e-7, atol=1e-17
         )
         assert table(50) == table(11)
+
+
+def test_the_last_rate_of_total_steps_holds_for_a_closed_form_too():
+    parts = [E, js.StepLR(LR, 2, 0.5)]
+    for build in (js.ChainedScheduler, lambda parts, **n: js.SequentialLR(parts, [3], **n)):
+        endless, schedule = build(parts), build(parts, total_steps=5)
+        np.testing.assert_array_equal(schedule(np.arange(5)), endless(np.arange(5)))
+        np.testing.assert_array_equal(schedule(np.arange(5, 9)), [endless(4)] * 4)
 
 
 CLOSED_FORMS = [
