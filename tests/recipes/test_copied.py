@@ -237,7 +237,13 @@ def test_katsuras_as_the_later_part_of_a_sequence():
     restarts = espnet.CosineAnnealingWarmupRestarts(20, max_lr=LR, min_lr=0.01, warmup_steps=3)
     schedule = js.SequentialLR([js.ExponentialLR(LR, 0.9), restarts], [5])
 
-    first = [0.1, 0.09000000000000001, 0.08100000000000002, 0.07290000000000002, 0.06561000000000002]
+    first = [
+        0.1,
+        0.09000000000000001,
+        0.08100000000000002,
+        0.07290000000000002,
+        0.06561000000000002,
+    ]
     assert_exact(schedule, [*first, 0.01, 0.04, 0.07, 0.1, 0.09923378948577559])
-    with pytest.raises(ValueError, match="must hold no espnet.*at index 0"):
+    with pytest.raises(ValueError, match=r"must hold no espnet\..*at index 0"):
         js.SequentialLR([restarts, js.ExponentialLR(LR, 0.9)], [5])
