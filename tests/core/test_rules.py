@@ -82,7 +82,9 @@ def test_what_breaks_a_rule_is_refused_and_what_keeps_it_is_not():
             value = getattr(schedule, field.name)
             if isinstance(value, bool) or not (value is None or isinstance(value, int | float)):
                 continue
-            tried = {(type(x), x): refusal(schedule, field.name, x) for x in (-1, -0.5, 0.5, 1000)}
+            tried = {
+                (type(x), x): refusal(schedule, field.name, x) for x in (-1000, -1, -0.5, 0.5, 1000)
+            }
             for number in near(filter(None, tried.values())):
                 tried[type(number), number] = refusal(schedule, field.name, number)
             rules = {rule: [*clauses(rule)] for rule in filter(None, tried.values())}
