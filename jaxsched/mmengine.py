@@ -631,7 +631,9 @@ class OneCycleLR(_Scheduler):
         super()._validate()
         self._require_a_fresh_start("a resumed one reads its rates from the optimizer")
         self._choose("anneal_strategy", "cos", "linear")
-        if self.lr is None and not is_zero(self.begin):
+        if self.lr is not None:
+            self._require("lr", lambda x: x >= 0, "a number from 0 up")
+        elif not is_zero(self.begin):
             self._reject("lr", f"the rate before step `begin`, {self.begin}")
         self._cycle()  # It checks its numbers.
 

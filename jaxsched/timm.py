@@ -574,7 +574,7 @@ class WSDLRScheduler(_Scheduler):
         self._choose("stable_fn", *_STABLE)
         table = " (`jaxsched.from_torch(scheduler, total_steps=N)` makes a table of a function)"
         self._choose("decay_fn", *_DECAY, more=table if callable(self.decay_fn) else "")
-        self._require("decay_ratio", lambda r: 0 < r < 1, "between 0 and 1")
+        self._require("decay_ratio", lambda r: 0 < r < 1, "above 0 and below 1")
         for name in ("decay_power", "stable_power"):
             self._require(name, lambda p: p > 0, "a positive number")
         if self.stable_fn != "constant":

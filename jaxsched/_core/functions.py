@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import numbers
+import types
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -75,7 +76,7 @@ def _holds_tracer(thing, depth: int = 4) -> bool:
         held = list(thing.values())
     elif isinstance(thing, list | tuple):
         held = list(thing)
-    elif callable(thing) and not inspect.isclass(thing):
+    elif not isinstance(thing, type | types.ModuleType):
         held = list(getattr(thing, "__dict__", {}).values())
     return any(_holds_tracer(item, depth - 1) for item in held)
 

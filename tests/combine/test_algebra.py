@@ -202,7 +202,10 @@ def test_boundaries_can_be_batched_and_numbers_differentiated():
 
 
 def test_joined_schedules_end_where_the_one_in_turn_ends():
-    assert np.isfinite(js.join([CYCLE, E], [6])(90))  # CYCLE ends at 6, and is over by then
+    for boundary in (6, 7):  # CYCLE ends at 6, and is over by then
+        assert np.isfinite(js.join([CYCLE, E], [boundary])(90))
+    with pytest.raises(ValueError, match="Tried to step 7 times"):
+        js.join([CYCLE, E], [8])(7)
     with pytest.raises(ValueError, match=r"Tried to step 7 times.*OneCycleLR.*ends at step 6"):
         js.join([CYCLE, E], [9])(90 - 83)
     with pytest.raises(ValueError, match=r"Tried to step 7 times.*OneCycleLR.*ends at step 6"):
@@ -345,3 +348,7 @@ def test_equal_shapes_share_a_program_under_stack():
         return len(program.splitlines())
 
     assert lines(9) == lines(3)
+
+
+def test_a_clip_is_written_as_its_call():
+    assert repr(js.clip(E, 0.02, high=0.09)) == f"clip({E!r}, low=0.02, high=0.09)"

@@ -49,3 +49,10 @@ def test_it_ends_where_its_schedule_does():
     assert paced(26) == js.OneCycleLR(0.1, 10)(10)
     with pytest.raises(ValueError, match="Tried to step 11 times"):
         paced(27)
+
+
+def test_it_is_written_as_the_call_that_makes_it():
+    paced = js.per_batches(js.StepLR(0.1, 3), 3, 5)
+
+    expected = "per_batches(StepLR(lr=0.1, step_size=3), frequency=3, batches_per_epoch=5)"
+    assert repr(paced) == expected

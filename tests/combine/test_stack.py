@@ -1,6 +1,7 @@
 """Stacked schedules: each rate is that of its schedule alone, in float32 bit for bit."""
 
 import copy
+import dataclasses
 import itertools
 import pickle
 
@@ -193,3 +194,11 @@ def test_rejects_traced_numbers():
 def test_is_called_under_vmap():
     with pytest.raises(ValueError, match=r"under `jax\.vmap`"):
         js.stack(WARMUPS)(3)
+
+
+def test_numbers_that_there_are_not():
+    both = js.stack([js.StepLR(0.1, 3), js.StepLR(0.2, 3)])
+
+    for numbers in ([0, 2], [-1, 0]):
+        with pytest.raises(ValueError, match=r"numbers=\.\.\.\)` must be from 0 to 1, got"):
+            dataclasses.replace(both, numbers=np.array(numbers))

@@ -173,6 +173,12 @@ def test_every_integer_type_up_to_its_largest(dtype):
         assert_right(schedule(jnp.array(counts, dtype)), exact, 0.1, counts)
 
 
+def test_a_traced_count_beyond_int64_is_a_late_one():
+    with jax.enable_x64(True):
+        rate = jax.jit(js.LinearLR(0.1, 0.25, 1.0, 30).__call__)(jnp.uint64(2**64 - 1))
+        assert rate == 0.1
+
+
 @pytest.mark.parametrize("phases", [1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 34, 64, 65])
 def test_any_number_of_phases(phases):
     """Up to 32 phases are picked by a sum, from 33 on by bisection."""

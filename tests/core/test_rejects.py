@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+import types
 import warnings
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import checkify
+from schedules import one_of_each_class
 
 import jaxsched as js
 
@@ -60,6 +62,7 @@ LET_THROUGH_BY_TORCH = [  # what would be a ZeroDivisionError at some later step
     (lambda: js.OneCycleLR(LR, 10, div_factor=0.0), "div_factor=...)` must be"),
     (lambda: js.OneCycleLR(LR, 10, final_div_factor=0.0), "final_div_factor=...)` must be"),
     (lambda: js.PolynomialLR(LR, 5, -1.0), "power=...)` must be from 0 up"),
+    (lambda: js.PolynomialLR(LR, 1, -1.0), "power=...)` must be from 0 up"),
     (lambda: js.SequentialLR([E, js.LinearLR(LR, total_iters=0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, js.PolynomialLR(LR, 0)], [3]), "total_iters=...)` must be other than 0"),
     (lambda: js.SequentialLR([E, E, E], [5, 3]), "milestones=...)` must be integers from 0 up, in order"),
@@ -118,6 +121,7 @@ NONSENSE = [
     (lambda: js.ChainedScheduler([E, js.StepLR(jnp.float32(0.2), 3)]), ValueError, "agree on `lr`"),
     (lambda: js.LambdaLR(LR, lambda step: jnp.ones(2))(3), TypeError, "lr_lambda=...)` must give one number"),
     (lambda: js.LambdaLR(LR, lambda step: None)(3), TypeError, "lr_lambda=...)` must give one number"),
+    (lambda: js.CyclicLR(0.1, 0.2, scale_fn=0.5), TypeError, "scale_fn=...)` must be a function of the step"),
     (lambda: js.LambdaLR(LR, lambda step: INF, total_steps=3)(2), ValueError, "an infinity"),
     (lambda: js.CosineAnnealingWarmRestarts(LR, 3)(INF), ValueError, "takes finite counts, got inf"),
     (lambda: js.ChainedScheduler([js.per_epoch(js.OneCycleLR(LR, 5), 2)])(40), ValueError, "Tried to step"),
@@ -185,11 +189,23 @@ def test_rates_are_finite_numbers(build, name, value, error):
         build(value)
 
 
+def test_an_unsigned_length_beyond_int64():
+    with jax.enable_x64(True):
+        length = jnp.asarray(2**63, jnp.uint64)
+        with pytest.raises(ValueError, match=r"T_0=\.\.\.\)` must be a positive int"):
+            js.CosineAnnealingWarmRestarts(LR, length)
+
+
 def test_a_negative_rate():
-    with pytest.raises(
-        ValueError, match=r"`StepLR\(lr=\.\.\.\)` must be a number from 0 up, got -0\.1"
-    ):
-        js.StepLR(-0.1, 3)
+    """PyTorch's optimizers refuse one, whatever the scheduler."""
+    number = 0
+    for schedule in one_of_each_class():
+        if "lr" in (field.name for field in dataclasses.fields(schedule)):
+            number += 1
+            with pytest.raises(ValueError, match=r"\(lr=\.\.\.\)` must be"):
+                dataclasses.replace(schedule, lr=-0.1)
+                pytest.fail(f"{schedule!r} takes a negative rate.")
+    assert number > 80
 
 
 @pytest.mark.parametrize("count, error", [(3.0, TypeError),
@@ -368,12 +384,26 @@ class Power:
 @pytest.mark.parametrize("close", [
     lambda gamma: lambda step: gamma**step,
     lambda gamma: lambda step, gamma=gamma: gamma**step,
+    lambda gamma: lambda step, *, gamma=gamma: gamma**step,
     lambda gamma: functools.partial(lambda gamma, step: gamma**step, gamma),
+    lambda gamma: functools.partial(lambda step, gamma: gamma**step, gamma=gamma),
+    lambda gamma: functools.partial(lambda many, step: many[0]**step, [gamma]),
+    lambda gamma: functools.partial(lambda many, step: many[0]**step, (gamma,)),
+    lambda gamma: functools.partial(lambda own, step: own.gamma**step, types.SimpleNamespace(gamma=gamma)),
+    lambda gamma: Power(gamma).__call__,
     Power,
 ])  # fmt: skip
 def test_a_function_that_closes_over_a_traced_value(close):
     with pytest.raises(TypeError, match=r"traced value.*`jaxsched.Schedule` subclass"):
         jax.grad(lambda gamma: js.LambdaLR(LR, close(gamma))(3))(0.9)
+
+
+@pytest.mark.parametrize("function, error", [(lambda step: step.missing, AttributeError),
+                                             (lambda step: {}["missing"], KeyError)])  # fmt: skip
+def test_a_function_that_fails_anyway_shows_its_own_error(function, error):
+    for call in (js.LambdaLR(LR, function), jax.jit(js.LambdaLR(LR, function).__call__)):
+        with pytest.raises(error, match="missing"):
+            call(jnp.int32(3))
 
 
 def test_a_table_with_a_hole():
@@ -414,6 +444,14 @@ def test_the_loop_gives_the_rates_of_the_table():
             schedule(np.arange(12)), table(np.arange(12)), rtol=1e-7, atol=1e-17
         )
         assert table(50) == table(11)
+
+
+def test_the_last_rate_of_total_steps_holds_for_a_closed_form_too():
+    parts = [E, js.StepLR(LR, 2, 0.5)]
+    for build in (js.ChainedScheduler, lambda parts, **n: js.SequentialLR(parts, [3], **n)):
+        endless, schedule = build(parts), build(parts, total_steps=5)
+        np.testing.assert_array_equal(schedule(np.arange(5)), endless(np.arange(5)))
+        np.testing.assert_array_equal(schedule(np.arange(5, 9)), [endless(4)] * 4)
 
 
 CLOSED_FORMS = [

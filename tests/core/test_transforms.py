@@ -339,6 +339,25 @@ def test_a_batched_schedule_is_not_called_by_mistake():
         js.StepLR(LR, 3, jnp.array([0.5, 0.9]))(4)
 
 
+OF_BATCHES = {
+    "milestones": lambda m: js.SequentialLR([js.ExponentialLR(LR, 0.9), js.StepLR(LR, 2, 0.5)], m),
+    "decays": lambda m: js.MultiStepLR(LR, m, 0.5),
+    "boundaries": lambda m: js.join([js.ExponentialLR(LR, 0.9), js.StepLR(0.5, 2)], m),
+}
+
+
+@pytest.mark.parametrize("build", OF_BATCHES.values(), ids=OF_BATCHES)
+def test_a_batch_of_milestones_is_built_outside_of_vmap(build):
+    batch = build(jnp.array([[3], [6]]))
+    axes = jax.tree.map(lambda x: 0 if jnp.ndim(x) == 2 else None, batch)
+
+    rates = jax.vmap(lambda s: s(COUNTS), in_axes=(axes,))(batch)
+
+    np.testing.assert_allclose(rates, [build([m])(COUNTS) for m in (3, 6)], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"=\.\.\.\)` must be a list.*\(2, 1\).*vmap"):
+        batch(4)
+
+
 def test_a_swept_warmup_length():
     def rate(milestone, count):
         parts = [js.LinearLR(LR, 0.1, 1.0, 4), js.SWALR(LR, 0.05, 5), js.ExponentialLR(LR, 0.9)]

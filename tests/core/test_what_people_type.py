@@ -1,12 +1,15 @@
 """Habits from PyTorch, and numbers as people write them."""
 
 import dataclasses
+import enum
 import inspect
 import math
 import pydoc
 import re
 import typing
 import warnings
+from collections.abc import Callable
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -341,3 +344,24 @@ def test_the_signature_of_ones_own_schedule():
 
     assert str(inspect.signature(Mine)) == "(lr: float, best: ndarray | None = None) -> None"
     assert str(inspect.signature(Other)) == "(scale: float)"
+
+
+class Shape(enum.Enum):
+    FLAT = "flat"
+
+
+@pytest.mark.parametrize("annotation, value", [
+    (str, "flat"), (bool, True), (Shape, Shape.FLAT), (Callable, abs), (Callable[[int], float], abs),
+    (Literal["flat"], "flat"), (str | None, "flat"), (bool | None, None), ("str", "flat"),
+    ("bool", True), ("typing.Callable[[int], float]", abs), ("collections.abc.Callable", abs),
+    ("Literal['flat'] | None", "flat"),
+])  # fmt: skip
+def test_what_cannot_be_traced_is_static_in_a_class_of_ones_own(annotation, value):
+    fields = {
+        "__annotations__": {"lr": float, "more": annotation},
+        "curve": lambda self, t: self.lr,
+    }
+    schedule = type("Own", (js.Schedule,), fields)(0.1, value)
+
+    assert jax.tree.leaves(schedule) == [0.1]
+    assert float(jax.jit(lambda schedule: schedule(3))(schedule)) == np.float32(0.1)

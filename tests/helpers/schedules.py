@@ -1,11 +1,15 @@
 """One schedule of each kind, for the tests that hold for all of them."""
 
+import json
+
 import numpy as np
 
 import jaxsched as js
+from jaxsched._core.schedule import without_warnings
 from jaxsched._core.table import Table
 from jaxsched._schedulers.recipe import OfLibrary, Recipe
 from jaxsched._text.expression import Expression
+from jaxsched._traces.trace import SHIPPED
 
 
 class InverseSquareRoot(js.Schedule):
@@ -88,3 +92,21 @@ def is_torchs(schedule):
     parts = [member, *getattr(schedule, "schedulers", ())]
     of_library = isinstance(member, OfLibrary) and not isinstance(member, Recipe)
     return not of_library and not any(hasattr(part, "_count_map") for part in parts)
+
+
+def one_of_each_class():
+    """The first schedule of each class, PyTorch's and other libraries', in the shipped traces."""
+    found = {}
+
+    def look(config):
+        if isinstance(config, dict) and "class" in config:
+            found.setdefault(config["class"], config)
+        for part in config.values() if isinstance(config, dict) else config:
+            if isinstance(part, dict | list):
+                look(part)
+
+    for path in sorted(SHIPPED.glob("*.jsonl")):
+        for line in path.read_text().splitlines():
+            look(json.loads(line)["schedule"] or {})
+    with without_warnings():
+        return [js.from_config(config) for config in found.values()]

@@ -230,3 +230,20 @@ def test_what_is_refused(wrong, message):
     with pytest.raises(ValueError) as told:
         wrong()
     assert message in str(told.value)
+
+
+def test_katsuras_as_the_later_part_of_a_sequence():
+    """Recorded with espnet 202511 and PyTorch 2.13.0."""
+    restarts = espnet.CosineAnnealingWarmupRestarts(20, max_lr=LR, min_lr=0.01, warmup_steps=3)
+    schedule = js.SequentialLR([js.ExponentialLR(LR, 0.9), restarts], [5])
+
+    first = [
+        0.1,
+        0.09000000000000001,
+        0.08100000000000002,
+        0.07290000000000002,
+        0.06561000000000002,
+    ]
+    assert_exact(schedule, [*first, 0.01, 0.04, 0.07, 0.1, 0.09923378948577559])
+    with pytest.raises(ValueError, match=r"must hold no espnet\..*at index 0"):
+        js.SequentialLR([restarts, js.ExponentialLR(LR, 0.9)], [5])

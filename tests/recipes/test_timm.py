@@ -13,6 +13,7 @@ from recipes import LR, STEPS, arguments, assert_exact, assert_like_all
 import jaxsched as js
 from jaxsched import timm
 from jaxsched.__main__ import main
+from jaxsched.testing import bound
 
 WARM = {"warmup_t": 7, "warmup_lr_init": 0.001}
 EXAMPLES = {
@@ -434,7 +435,7 @@ WRONG = [
     (lambda: W(LR, 9, 5, stable_fn="x"), ValueError, "stable_fn=...)` must be 'constant', 'rsqrt' or"),
     (lambda: W(LR, 9, 5, decay_fn="x"), ValueError, "decay_fn=...)` must be 'linear', '1-sqrt'"),
     (lambda: W(LR, 9, 5, decay_fn=abs), ValueError, "makes a table of a function"),
-    (lambda: W(LR, 9, 5, decay_ratio=1), ValueError, "decay_ratio=...)` must be between 0 and 1"),
+    (lambda: W(LR, 9, 5, decay_ratio=1), ValueError, "decay_ratio=...)` must be above 0 and below 1"),
     (lambda: W(LR, 9, 5, decay_power=0), ValueError, "decay_power=...)` must be a positive number"),
     (lambda: W(LR, 9, 5, stable_fn="rsqrt"), ValueError, "or `stable_timescale` must be given, got 0"),
     (lambda: W(LR, 9, 5, 0, "power", 0), ValueError, "stable_timescale=...)` must be a positive number"),
@@ -472,3 +473,14 @@ def test_a_sweep_of_the_warm_up():
     one_by_one = [timm.CosineLRScheduler(LR, 40, warmup_t=n)(7) for n in (0, 5, 9)]
 
     np.testing.assert_allclose(swept, one_by_one, rtol=1e-6)
+
+
+def test_the_borders_of_very_long_cycles():
+    """Of cycles of 1, 2, 4, ... counts, half a cosine each: sin(pi / 2 / length)**2 is the last."""
+    schedule = timm.CosineLRScheduler(LR, t_initial=1, cycle_mul=2, cycle_limit=40)
+    lengths = 2 ** np.arange(1, 35)
+    lasts = LR * np.sin(np.pi / 2 / lengths) ** 2
+
+    rates = np.asarray(schedule(2 * lengths - 2), np.float64)
+    assert (np.abs(rates - lasts) <= bound(lasts) + 1e-15 * LR).all()
+    np.testing.assert_array_equal(schedule(2 * lengths - 1), np.float32(LR))

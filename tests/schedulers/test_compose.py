@@ -68,3 +68,10 @@ def test_a_users_schedule_composes_like_one_that_overwrites():
     ):
         np.testing.assert_array_equal(build(own)(COUNTS), build(lambda_)(COUNTS))
     assert js.from_config(js.to_config(js.SequentialLR([own, E], [3]))).schedulers[0] == own
+
+
+def test_a_power_of_negative_length_as_a_later_part_is_0():
+    """As PyTorch 2.13.0 has it: its closed form at 0 is where the curve ends."""
+    schedule = js.SequentialLR([E, js.PolynomialLR(LR, -3)], [3])
+
+    np.testing.assert_array_equal(schedule(np.arange(6)), [*E(np.arange(3)), 0.0, 0.0, 0.0])

@@ -67,3 +67,11 @@ def test_it_need_not_end(schedule):
 def test_a_factor_out_of_range(factor):
     with pytest.raises(ValueError, match=r"`ConstantLR\(factor=\.\.\.\)` must be from 0 to 1"):
         js.ConstantLR(LR, factor)
+
+
+def test_traced_numbers_may_freeze():
+    """Whether it ends is not known then, and nothing is refused."""
+    rates = jax.jit(lambda n: js.ConstantLR(LR, 0.0, n)(jnp.arange(5)))(3)
+    np.testing.assert_array_equal(rates[:3], 0.0)
+    rates = jax.jit(lambda factor: js.ConstantLR(LR, factor, 3)(jnp.arange(5)))(0.5)
+    np.testing.assert_allclose(rates, [0.05, 0.05, 0.05, 0.1, 0.1], rtol=1e-6)

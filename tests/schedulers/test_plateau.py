@@ -563,3 +563,15 @@ def test_averaged_rejects(steps):
 def test_the_rate_is_a_number_or_a_schedule(lr):
     with pytest.raises(TypeError, match=r"`ReduceLROnPlateau\(lr=\.\.\.\)` must be a"):
         js.ReduceLROnPlateau(lr)
+
+
+def test_a_long_cooldown():
+    """Reduced at once, then every `cooldown + 1` metrics; patience is 0."""
+    plateau = js.ReduceLROnPlateau(1.0, factor=0.5, patience=0, cooldown=100)
+    state, rates = plateau.init(), []
+    update = jax.jit(lambda state: plateau.update(state, value=1.0))
+    for _ in range(205):
+        state = update(state)
+        rates.append(float(plateau(state)))
+
+    assert rates == [1.0] + [0.5] * 101 + [0.25] * 101 + [0.125] * 2
