@@ -159,8 +159,6 @@ class PiecewiseLinearWarmupLR(Subclass, CarriesRate):
     def _validate(self):
         super()._validate()
         steps = self.warmup_steps_list
-        for name in ("warmup_steps_list", "warmup_lr_list"):
-            self._require_list(name)
         if len(steps) != len(self.warmup_lr_list) or not len(steps):
             self._reject("warmup_lr_list", "a list of a rate for each of `warmup_steps_list`")
         known = concrete(steps) if getattr(steps, "ndim", 0) == 1 else steps

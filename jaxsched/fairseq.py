@@ -218,7 +218,6 @@ class tri_stage(_Schedule):
 
     def _check_ratios(self):
         ratios = self.phase_ratio
-        self._require_list("phase_ratio")
         if len(ratios) != 3 and getattr(ratios, "ndim", 1) < 2:
             self._reject("phase_ratio", "three ratios, of warm-up, hold and decay")
         known = concrete(ratios) if hasattr(ratios, "dtype") else ratios

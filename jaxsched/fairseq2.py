@@ -342,7 +342,6 @@ class TriStageLR(_Warmed):
         self._check("a positive number", "final_lr_scale", ok=lambda f: f > 0)
         self._check("a number from 0 up", "num_steps", ok=lambda n: n >= 0)
         ratios = self.stage_ratio
-        self._require_list("stage_ratio")
         if len(ratios) != 3 and getattr(ratios, "ndim", 1) < 2:
             self._reject("stage_ratio", "three ratios, of warm-up, hold and decay")
         known = concrete(ratios) if hasattr(ratios, "dtype") else ratios

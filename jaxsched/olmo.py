@@ -772,15 +772,11 @@ class WSDS(_Scheduler):
     def _validate(self):
         super()._validate()
         lengths = self.period_lengths
-        self._require_list("period_lengths", "a list of lengths")
         if not len(lengths):
             self._reject("period_lengths", "at least one length")
         factors = self.period_lr_multipliers
-        if factors is not None:
-            self._require_list("period_lr_multipliers")
-            if len(factors) != len(lengths):
-                rule = f"{len(lengths)} factors, one for each period"
-                self._reject("period_lr_multipliers", rule)
+        if factors is not None and len(factors) != len(lengths):
+            self._reject("period_lr_multipliers", f"{len(lengths)} factors, one for each period")
         for name in ("period_lengths", "period_lr_multipliers"):
             if any(x <= 0 for x in _known(getattr(self, name))):
                 self._reject(name, "positive numbers")

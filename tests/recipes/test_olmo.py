@@ -166,7 +166,7 @@ WRONG = [
     (lambda: olmo.PowerLR(LR, 60, warmup=5, decay_min_lr=0.05), ValueError, "decay_min_lr=...)` must be below the rate that"),
     (lambda: olmo.ExponentialScheduler(LR, 60, lr_min=0.0), ValueError, "lr_min=...)` must be a positive number"),
     (lambda: olmo.WSDS(LR, warmup=5, decay=5), ValueError, "period_lengths=...)` must be at least one length"),
-    (lambda: olmo.WSDS(LR, period_lengths=9, warmup=5, decay=5), TypeError, "period_lengths=...)` must be a list of lengths"),
+    (lambda: olmo.WSDS(LR, period_lengths=9, warmup=5, decay=5), TypeError, "period_lengths=...)` must be a list of numbers"),
     (lambda: olmo.WSDS(LR, period_lengths=[9], warmup=5, decay=5), ValueError, "must be at least 10 in period 0"),
     (lambda: olmo.WSDS(LR, period_lengths=[9, -1], warmup=2, decay=5), ValueError, "period_lengths=...)` must be positive"),
     (lambda: olmo.WSDS(LR, period_lengths=[9], period_lr_multipliers=[1.0, 2.0], warmup=2, decay=5), ValueError, "must be 1 factors"),
