@@ -17,6 +17,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import markers
 import numpy as np
 import optax
 import optax.contrib
@@ -222,10 +223,7 @@ def table(rows: list[Row]) -> str:
 
 def split_guide(text: str) -> tuple[str, str, str]:
     """The guide before, between and after the two markers."""
-    match = re.fullmatch(rf"(.*{MARKERS[0]}\n)(.*)({MARKERS[1]}\n.*)", text, re.DOTALL)
-    if match is None:
-        raise ValueError(f"{GUIDE.name} has no lines `{MARKERS[0]}` and, later, `{MARKERS[1]}`.")
-    return match[1], match[2], match[3]
+    return markers.split_guide(text, GUIDE, MARKERS)
 
 
 def main() -> None:

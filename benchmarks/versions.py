@@ -24,6 +24,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import markers
+
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "examples" / "guides" / "traces.md"
 MARKERS = "<!-- versions -->", "<!-- /versions -->"
@@ -199,10 +201,7 @@ def rows_of(shown: str) -> list[dict[str, str]]:
 
 def split_guide(text: str) -> tuple[str, str, str]:
     """The guide before, between and after the two markers."""
-    match = re.fullmatch(rf"(.*{MARKERS[0]}\n)(.*)({MARKERS[1]}\n.*)", text, re.DOTALL)
-    if match is None:
-        raise ValueError(f"{GUIDE.name} has no lines `{MARKERS[0]}` and, later, `{MARKERS[1]}`.")
-    return match[1], match[2], match[3]
+    return markers.split_guide(text, GUIDE, MARKERS)
 
 
 def merged(text: str, rows: Iterable[dict[str, str]]) -> str:

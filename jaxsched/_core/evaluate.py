@@ -53,9 +53,9 @@ def evaluate(schedule, count):
         if isinstance(count, jax.core.Tracer):
             return prepared.inside[dtype]([], count)
         if not count.ndim:  # one dispatch, for the eager call in a training loop
-            return prepared.rounded[dtype](prepared.leaves, count)
+            return prepared.alone[dtype](prepared.leaves, count)
         # Two, so that both float types share the program of a whole curve.
-        return _round(prepared.exact(prepared.leaves, count), dtype)
+        return _round(prepared.alone[None](prepared.leaves, count), dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,11 +105,10 @@ class _Prepared(NamedTuple):
     static: _Static
     arrays: list  # the hyperparameters that are JAX's arrays
     end: End | None
-    leaves: list | None = None  # NumPy float64 and int64 for `exact` and `rounded`, if none is
+    leaves: list | None = None  # NumPy float64 and int64 for `alone`, if none is
     constants: tuple = ()  # all of them
-    exact: Any = None  # the program of (leaves, count)
-    rounded: Any = None  # that which rounds to each float type
-    inside: Any = None  # that for other programs, which has the constants in it
+    alone: Any = None  # programs of (leaves, count), by the float type or None for no rounding
+    inside: Any = None  # those for other programs, which have the constants in them
     undefined_from: int | None = None  # the first count at which a table holds no number
 
 
@@ -133,18 +132,17 @@ def _prepare(schedule) -> _Prepared:
     constant = static.replace(fixed=constants)
     shared, leaves = (static, leaves) if len(leaves) <= _MOST else (constant, [])
     functions = list(_functions_in(schedule))
-
-    def program(of: _Static, dtype=None):
-        return _program(of.replace(dtype=dtype), functions)
-
-    rounded, inside = (
-        {dtype: program(of, dtype) for dtype in (np.float32, np.float64)}
+    alone, inside = (
+        {
+            dtype: _program(of.replace(dtype=dtype), functions)
+            for dtype in (None, np.float32, np.float64)
+        }
         for of in (shared, constant)
     )
-    prepared = _Prepared(
-        static, [], end, leaves, constants, program(shared), rounded, inside,
-        stand_in._undefined_from(),
-    )  # fmt: skip
+    if functions and not any(map(_holds_more, functions)):
+        _RECENT.append((alone, inside))
+    undefined_from = stand_in._undefined_from()
+    prepared = _Prepared(static, [], end, leaves, constants, alone, inside, undefined_from)
     object.__setattr__(schedule, "_prepared", prepared)
     return prepared
 
@@ -203,17 +201,21 @@ def _functions_in(thing) -> Iterator[Callable]:
 # What JAX compiles for a static argument it keeps. So a program of users' functions, and all that
 # they close over, is a function of its own: it goes with the schedules that have it.
 _PROGRAMS: "weakref.WeakValueDictionary[_Static, Any]" = weakref.WeakValueDictionary()
-_RECENT: deque = deque(maxlen=64)  # and these later, for they hold nothing else
+_RECENT: deque = deque(maxlen=16)  # those of schedules whose functions hold nothing: they go later
 
 
 def _program(static: _Static, functions: list[Callable]):
     """The compiled evaluation as a function of (leaves, count)."""
     if not functions:
         return functools.partial(_run, static)
-    program = _PROGRAMS.get(static) or _PROGRAMS.setdefault(static, _own_program(static))
-    if all(isinstance(f, types.FunctionType) and not f.__closure__ for f in functions):
-        _RECENT.append(program)
-    return program
+    return _PROGRAMS.get(static) or _PROGRAMS.setdefault(static, _own_program(static))
+
+
+def _holds_more(function: Callable) -> bool:
+    """Whether a function may hold more than its code: objects, closures, defaults."""
+    if not isinstance(function, types.FunctionType):
+        return True
+    return bool(function.__closure__ or function.__defaults__ or function.__kwdefaults__)
 
 
 def _own_program(static: _Static):

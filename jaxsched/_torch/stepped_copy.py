@@ -87,7 +87,10 @@ def stepped_on(scheduler: Any, total_steps: int) -> Any:
 
 
 def _walked(scheduler: Any, walk: "Callable[[], _History]") -> "_History":
-    """The history of a copy, if it draws no random numbers: another has the same, if so."""
+    """The history of a copy; raises a ValueError if it draws random numbers.
+
+    Where other threads may have drawn them meanwhile, a second copy shows who did.
+    """
     with undisturbed(scheduler):
         before = _generators()
         history = walk()

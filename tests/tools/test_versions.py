@@ -13,7 +13,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture
-def versions():
+def versions(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     return load(ROOT / "benchmarks" / "versions.py")
 
 
