@@ -77,6 +77,7 @@ def use(total_steps):
     schedule = js.LambdaLR(0.1, lambda step: 0.9**step + 0 * large.size, total_steps=total_steps)
     schedule(3), schedule(range_of_counts), jax.jit(schedule)(3)
     js.SequentialLR([js.StepLR(0.1, 2), schedule], [3])(4)
+    js.LambdaLR(0.1, lambda step, size=large: 0.9**step, total_steps=total_steps)(3)
     assert functions._FOUND and evaluate._PROGRAMS
     return weakref.ref(large)
 

@@ -365,3 +365,12 @@ def test_results_of_a_run_are_stored_and_shown(stored, capsys, monkeypatch):
     monkeypatch.setattr(run.setting, "setting", lambda told: where)
     run.main(["--only", "eager"])
     assert "Not stored" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:.*has no closed form")
+def test_the_readme_shows_each_case_of_growth():
+    shown = (ROOT / "benchmarks" / "README.md").read_text()
+
+    for work, what, size, *_ in load("growth").CASES:
+        assert f"| {what.format(size)} " in shown
+        work(3)
