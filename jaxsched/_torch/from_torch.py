@@ -183,7 +183,7 @@ def _snapshot_or_reason(scheduler: Any) -> Snapshot | Unreadable:
 
 @contextlib.contextmanager
 def _explained(taken: Snapshot | Unreadable) -> Iterator[None]:
-    """An error of Python's over attributes that PyTorch's class would not have left tells these."""
+    """Turns an error of Python's into one that names the attribute that is not PyTorch's."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:

@@ -90,7 +90,8 @@ def _divisor(group: Group, name: str, quotient: str, default: float) -> float:
     if above == 0:
         return default  # 0 divided by anything
     if below == 0 or not math.isfinite(above / below):
-        return math.copysign(math.inf, above) if below >= 0 else -math.copysign(math.inf, above)
+        infinite = math.copysign(math.inf, above)
+        return infinite if below >= 0 else -infinite
     return shortest(above / below, lambda x: above / x == below)
 
 
