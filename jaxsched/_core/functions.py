@@ -16,7 +16,7 @@ import numpy as np
 from . import numerics as xp
 from .copies import NotOfTheStep, private
 from .formulas import sets_rate
-from .number import as_number
+from .number import as_number, is_concrete
 from .schedule import TRACER_ERRORS
 from .undisturbed import generators_kept
 from .value import evolve
@@ -84,6 +84,8 @@ def _holds_tracer(thing, depth: int = 4) -> bool:
 def call(schedule, name: str, t, first: int = 0, end: int | None = None):
     """The value of the schedule's function at the integer step `t`, in float64."""
     function = getattr(schedule, name)
+    if is_concrete(t):
+        t = int(t)  # one of NumPy's, too
     try:
         on_host(function)
     except NotOfTheStep as error:

@@ -316,6 +316,22 @@ def test_a_function_that_cannot_be_traced(function):
             schedule(3)
 
 
+@pytest.mark.filterwarnings("ignore:.*has no closed form")
+@pytest.mark.parametrize("cls", [js.LambdaLR, js.MultiplicativeLR])
+def test_a_function_that_cannot_be_traced_inside_a_composition(cls):
+    """Its step is concrete where a phase begins, and a number of NumPy's in a program."""
+    part = cls(LR, lambda e: 0.5 if e < 30 else 0.1)
+    sequence = js.SequentialLR([js.StepLR(LR, 3), js.ExponentialLR(LR, 0.9)], [4])
+    cycle = js.CyclicLR(0.0, 0.3, 10, scale_fn=lambda e: 1.0 if e < 3 else 0.5)
+    for schedule in (
+        js.ChainedScheduler([sequence, part]),
+        js.SequentialLR([js.StepLR(LR, 3), part, cycle], [5, 7]),
+    ):
+        for call in (schedule, jax.jit(schedule)):
+            with pytest.raises(TypeError, match=r"cannot be traced.*`total_steps=N`"):
+                call(3)
+
+
 @pytest.mark.parametrize("function, message", [
     (lambda e: 0.1 ** ((e >= 30) + (e >= 60)), r"gives 0.01\d* at step 60, but 0.1 when JAX traces it"),
     (lambda e: 2 ** -(e // 10), r"gives 0.5 at step 10, but -9.2\d*e\+18 when JAX traces it"),

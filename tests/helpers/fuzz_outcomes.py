@@ -72,7 +72,7 @@ DIFFERENCES = [
     Difference(
         "What is no number, word or bool is refused, though PyTorch can compute with it or never looks at it.",
         ours=r"must be (a number|one number|True or False|a str|finite|an int|a positive int|0, or at least|one function"
-        r"|a function|a scalar|a list of numbers)|must hold (schedules|counts)",
+        r"|a function|a scalar|a list of numbers|a sequence of step counts)|must hold (schedules|counts)",
     ),
     Difference(
         "A recipe's numbers that contradict each other are refused at once; the library runs, or divides by 0 later.",
