@@ -130,8 +130,12 @@ def _prepare(schedule) -> _Prepared:
     constants = tuple(map(_Constant, leaves))
     static = _Static(treedef, plan)
     constant = static.replace(fixed=constants)
-    shared, leaves = (static, leaves) if len(leaves) <= _MOST else (constant, [])
-    functions = list(_functions_in(schedule))
+    values = list(_values_in(schedule))
+    if len(leaves) > _MOST or any(getattr(value, "_has_constants", False) for value in values):
+        shared, leaves = constant, []
+    else:
+        shared = static
+    functions = list(_functions_in(values))
     alone, inside = (
         {
             dtype: _program(of.replace(dtype=dtype), functions)
@@ -186,16 +190,24 @@ def _fixed(leaf):
     return _Constant(leaf) if isinstance(leaf, np.ndarray) else None
 
 
-def _functions_in(thing) -> Iterator[Callable]:
-    """The Python functions that a schedule holds."""
+def _values_in(thing) -> Iterator[Value]:
+    """A schedule and all that it is made of."""
     if isinstance(thing, tuple):
         for item in thing:
-            yield from _functions_in(item)
+            yield from _values_in(item)
     if isinstance(thing, Value):
+        yield thing
         for field in thing._field_table:
-            value = getattr(thing, field.name)
-            own = field.static(value) and callable(value) and not isinstance(value, type | Value)
-            yield from [value] if own else _functions_in(value)
+            yield from _values_in(getattr(thing, field.name))
+
+
+def _functions_in(values: list[Value]) -> Iterator[Callable]:
+    """The Python functions that they hold."""
+    for value in values:
+        for field in value._field_table:
+            held = getattr(value, field.name)
+            if field.static(held) and callable(held) and not isinstance(held, type | Value):
+                yield held
 
 
 # What JAX compiles for a static argument it keeps. So a program of users' functions, and all that

@@ -81,8 +81,12 @@ def _holds_tracer(thing, depth: int = 4) -> bool:
     return any(_holds_tracer(item, depth - 1) for item in held)
 
 
-def call(schedule, name: str, t, first: int = 0, end: int | None = None):
-    """The value of the schedule's function at the integer step `t`, in float64."""
+def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
+    """The value of the schedule's function at the integer `t`, in float64.
+
+    `needed` are the arguments that a table must have, by default those of its steps; `first` is the
+    least that there can be.
+    """
     function = getattr(schedule, name)
     if is_concrete(t):
         t = int(t)  # one of NumPy's, too
@@ -92,14 +96,15 @@ def call(schedule, name: str, t, first: int = 0, end: int | None = None):
         raise TypeError(f"`{schedule._call_name()}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
         begun = schedule._begun + 1
-        table = tabulated(function, first, end or begun + schedule.total_steps)
-        needed = table[max(first, begun) - first + (not sets_rate(schedule)) :]
-        if not np.isfinite(table[t] if isinstance(t, int) and t < len(table) else needed).all():
+        needed = needed or range(begun, begun + schedule.total_steps)
+        table, place = _looked_up(function, t, needed, first)
+        needed = needed[not sets_rate(schedule) :]
+        if not np.isfinite(table[place] if isinstance(t, int) else table[-len(needed) :]).all():
             raise ValueError(
                 f"`{schedule._call_name()}({name}=...)` must be a number at every step of the"
                 " table, got a NaN, an infinity or a division by zero."
             )
-        return jnp.asarray(table)[jnp.clip(t - first, 0, len(table) - 1)]
+        return jnp.asarray(table)[place]
     where = f"`{schedule._call_name()}({name}=...)`"
     remedy = (
         " Give `total_steps=N`, and the function is tabulated on the host for the first N counts;"
@@ -127,6 +132,19 @@ def call(schedule, name: str, t, first: int = 0, end: int | None = None):
             f" numbers are not Python's (bools add up to a bool, integers overflow).{remedy}"
         )
     return jnp.asarray(value, jnp.float64)
+
+
+def _looked_up(function, t, needed: range, first: int) -> tuple[np.ndarray, Any]:
+    """A table that ends with the values at `needed`, and the place of that at `t` in it."""
+    first = min(first, needed.start)
+    restarted = range(first, first + len(needed))  # as SequentialLR restarts its parts
+    if needed.start <= restarted.stop:
+        table = tabulated(function, restarted.start, needed.stop)
+        return table, xp.clip(t - restarted.start, 0, len(table) - 1)
+    parts = [tabulated(function, steps.start, steps.stop) for steps in (restarted, needed)]
+    places = [xp.clip(t - steps.start, 0, len(steps) - 1) for steps in (restarted, needed)]
+    table = np.concatenate(parts)
+    return table, xp.where(t < needed.start, places[0], len(restarted) + places[1])
 
 
 def _works_on_host(function) -> bool:

@@ -32,8 +32,10 @@ class _CyclicPart(Part):
             group.set_lr(schedule.base_lr)
             group.share(OneCycleLR, schedule, momenta_written(schedule))
         group.set_default_initial_lr()
+        if group.initial_lr is None:
+            group.initial_lr = schedule.base_lr
         # PyTorch's first step still takes the group's initial rate for its base.
-        if group.initial_lr is None or group.initial_lr is schedule.base_lr:
+        if group.initial_lr is schedule.base_lr:
             return schedule
         return evolve(schedule, base_lr=group.initial_lr)
 
@@ -131,6 +133,12 @@ class CyclicLR(Cycling):
     def _table_size(self):
         return self.total_steps
 
+    @property
+    def _has_constants(self):
+        """Whether its program has its numbers: the cycles to tabulate follow from them."""
+        cycles = self.scale_fn is not None and self.scale_mode == "cycle"
+        return cycles and self.total_steps is not None
+
     def _curve(self, t):
         return self.base_lr + self._swing(self.base_lr, self.max_lr, t)
 
@@ -155,7 +163,7 @@ class CyclicLR(Cycling):
         if self.scale_fn is not None:
             if self.scale_mode != "cycle":
                 return call(self, "scale_fn", t)
-            return call(self, "scale_fn", cycle.astype(jnp.int64), 1, self._last_cycle() + 1)
+            return call(self, "scale_fn", cycle.astype(jnp.int64), self._cycles(), 1)
         if self.mode == "triangular":
             return 1.0
         if self.mode == "triangular2":
@@ -163,10 +171,13 @@ class CyclicLR(Cycling):
         # Never infinite, which the 0 between two cycles would make a NaN of.
         return xp.clip(xp.power(self.gamma, t), -_LARGEST, _LARGEST)
 
-    def _last_cycle(self) -> int | None:
-        """The last cycle to tabulate `scale_fn` for."""
+    def _cycles(self) -> range | None:
+        """The cycles to tabulate `scale_fn` for."""
         if self.total_steps is None:
-            return 0
-        steps = self.last_epoch + 1 + self.total_steps
+            return None
+        begun = self.last_epoch + 1
         total = self._sizes()[1]
-        return int(1 + steps / total) if is_concrete(total) else steps + 1
+        if not is_concrete(total):  # in a program that was given them
+            return range(1, begun + self.total_steps + 2)
+        cycles = [int(xp.floor(1 + t / total)) for t in (begun, begun + self.total_steps)]
+        return range(min(cycles), max(cycles) + 1)

@@ -172,7 +172,6 @@ PORTS = (
             **same("mode", "gamma", "cycle_momentum"),
         },
         momenta={"base_momentum": Entry("base_momentums"), "max_momentum": Entry("max_momentums")},
-        left_in_group=lambda schedule: {"initial_lr": schedule.base_lr},
         modern=old_states.scale_fn,
     ),
     Port(

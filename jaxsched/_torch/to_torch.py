@@ -23,11 +23,13 @@ from .._core.value import call_of, same
 from .._schedulers import COMPOSITES, SCHEDULERS
 from .._schedulers.chained_scheduler import ChainedScheduler
 from .._schedulers.composite import singles
+from .._schedulers.one_cycle_lr import OneCycleLR
 from .._schedulers.recipe import OfLibrary, Recipe, Subclass
 from .._schedulers.reduce_lr_on_plateau import ReduceLROnPlateau
 from .._schedulers.sequential_lr import SequentialLR
 from .._text.expression import Expression
 from .ports import port_of
+from .rebuilt import one_cycle_group
 from .subclasses import DISTRIBUTIONS, HOMES, OWN_HOMES
 
 
@@ -183,7 +185,13 @@ def build(schedule, optimizer) -> Any:
             set_value(group, name, value)
     if any(isinstance(part, Mapped) for part in getattr(members[0], "schedulers", ())):
         return Loop(members[0].schedulers, optimizer)
-    return _build(members, optimizer)
+    scheduler = _build(members, optimizer)
+    for group, member in zip(optimizer.param_groups, members, strict=True):
+        parts = [] if isinstance(member, ReduceLROnPlateau) else singles(member)
+        cycles = [part for part in parts if isinstance(part, OneCycleLR)]
+        if cycles and all(part.last_epoch != -1 for part in cycles):
+            group["initial_lr"] = _own_initial_rate(cycles[0])  # It is read at every step.
+    return scheduler
 
 
 class Loop:
@@ -229,8 +237,10 @@ def _group_values(schedule) -> dict[str, Any]:
         if getattr(part, "last_epoch", -1) == -1:
             continue
         left = port_of(type(part)).left_in_group(part)
-        initial_lr = left.get("initial_lr", lr if initial_lr is None else initial_lr)
-        values |= left
+        if initial_lr is None:
+            default = getattr(part, "base_lr", None) if lr is None else lr
+            initial_lr = left.get("initial_lr", default)
+        values = left | values
     values |= {} if lr is None else {"lr": lr}
     values |= {} if initial_lr is None else {"initial_lr": initial_lr}
     return {name: _plain(value) for name, value in values.items()}
@@ -244,7 +254,8 @@ def _build(members: Sequence, optimizer) -> Any:
         parts = [_build(column, optimizer) for column in columns]
         if isinstance(first, ChainedScheduler):
             return cls(parts, optimizer=optimizer)
-        return cls(optimizer, parts, milestones=[int(m) for m in first.milestones])
+        with _own_initial_rates([member.schedulers[0] for member in members], optimizer):
+            return cls(optimizer, parts, milestones=[int(m) for m in first.milestones])
     with _own_initial_rates(members, optimizer), _default_rate(first, optimizer):
         scheduler = cls(optimizer, **_arguments(members))
     for name in port_of(type(first)).attributes_only:
@@ -296,15 +307,22 @@ def _default_rate(schedule: Any, optimizer: Any) -> Iterator[None]:
 def _own_initial_rates(members: Sequence, optimizer) -> Iterator[None]:
     """Sets the groups to the initial rates that a part was built on, and back."""
     own = [
-        (group, group.get("initial_lr"), _plain(member.initial_lr))
+        (group, group.get("initial_lr"), rate)
         for group, member in zip(optimizer.param_groups, members, strict=True)
-        if getattr(member, "initial_lr", None) is not None
+        if (rate := _own_initial_rate(member)) is not None
     ]
     for group, _, rate in own:
         group["initial_lr"] = rate
     yield
     for group, before, _ in own:
         group |= {} if before is None else {"initial_lr": before}
+
+
+def _own_initial_rate(schedule: Any) -> float | None:
+    """The initial rate that a part was built on, if it says so."""
+    if isinstance(schedule, OneCycleLR) and schedule.last_epoch != -1:
+        return _plain(one_cycle_group(schedule)["initial_lr"])
+    return _plain(getattr(schedule, "initial_lr", None))
 
 
 def _arguments(members: Sequence) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Random schedules against live PyTorch; skipped where it is not installed."""
 
+import dataclasses
 import warnings
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +68,48 @@ def test_any_scheduler(schedule):
 @given(strategies.compositions(depth=3))
 def test_any_composition(schedule):
     check(schedule)
+
+
+FAR = 2**31  # A table begins where training goes on, which no loop from step 0 comes to.
+
+
+@pytest.mark.parametrize("last_epoch", [-1, 4, 39, 40, 41, FAR])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **given: js.LambdaLR(0.1, lambda step: max(1 / (step % 50 + 1), 0.1), **given),
+        lambda **given: js.MultiplicativeLR(0.1, lambda step: 0.9 if step % 3 else 1.02, **given),
+        lambda **given: js.CyclicLR(0.1, 0.2, 3, scale_fn=lambda cycle: 1 / cycle, **given),
+        lambda **given: js.CyclicLR(0.1, 0.2, 1.5, 2, scale_fn=lambda cycle: 1 / cycle, **given),
+        lambda **given: js.CyclicLR(
+            0.1, 0.2, 3, scale_fn=lambda step: 1 if step % 4 else 0.5, scale_mode="iterations", **given
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_of_a_function_begins_where_the_schedule_does(make, last_epoch):
+    schedule = make(last_epoch=last_epoch, total_steps=STEPS)
+    if last_epoch >= 0 and hasattr(schedule, "initial_lr"):
+        schedule = dataclasses.replace(schedule, initial_lr=0.4)
+    check(schedule)
+    # As the second of a sequence it is set back to step 0, and goes on from there.
+    begun = js.ConstantLR(0.1, 0.5, 4, initial_lr=getattr(schedule, "initial_lr", None))
+    check(js.SequentialLR([begun, schedule], [5], total_steps=STEPS))
+
+
+RESUMED = [
+    lambda **initial: js.CyclicLR(0.01, 0.1, 3, last_epoch=3),
+    lambda **initial: js.OneCycleLR(0.3, total_steps=60, last_epoch=3),
+    lambda **initial: js.ExponentialLR(0.1, 0.9, last_epoch=3, **initial),
+    lambda **initial: js.CosineAnnealingLR(0.1, 20, last_epoch=3, **initial),
+]
+
+
+@pytest.mark.parametrize("initial", [{}, {"initial_lr": 0.4}])
+@pytest.mark.parametrize("parts", [*product(RESUMED, repeat=2), [RESUMED[i] for i in (0, 1, 0)]])
+def test_resumed_parts_find_the_initial_rate_of_their_group(parts, initial):
+    resumed = [part(**initial) for part in parts]
+    check(js.ChainedScheduler(resumed, total_steps=STEPS))
+    check(js.SequentialLR(resumed, [5, 9][: len(resumed) - 1]))
 
 
 @settings(LIVE, max_examples=15)
