@@ -114,12 +114,13 @@ class _Prepared(NamedTuple):
 
 def _prepare(schedule) -> _Prepared:
     require_scalars(schedule)
+    exact = _exact(schedule)
     with lenient():
         end = schedule._end()
         end = end and end._replace(last=_looked_at(end.last))
-        plan, stand_in = schedule._plan()
+        plan, stand_in = exact._plan()
     leaves, treedef = jax.tree.flatten(stand_in)
-    tabulated = stand_in is not schedule  # A table of the user's own may be written to.
+    tabulated = stand_in is not exact  # A table of the user's own may be written to.
     if not all(is_concrete(x) or (tabulated and isinstance(x, np.ndarray)) for x in leaves):
         fixed = tuple(map(_fixed, leaves))
         arrays = [
@@ -175,6 +176,14 @@ def _refuse_undefined(schedule, count, undefined_from: int) -> None:
             " where on the rate in its table is an infinity or a NaN (`total_steps` would be no"
             f" larger), got {'a traced one, which may be any' if traced else np.max(count)}."
         )
+
+
+def _exact(schedule):
+    """The schedule with Python's numbers for NumPy's, whose float32 stays one among Python's."""
+    leaves, treedef = jax.tree.flatten(schedule)
+    known = [x.item() if hasattr(x, "dtype") and is_concrete(x) else x for x in leaves]
+    same = all(x is y for x, y in zip(known, leaves, strict=True))
+    return schedule if same else jax.tree.unflatten(treedef, known)
 
 
 def _looked_at(number):

@@ -97,11 +97,11 @@ def _divisor(group: Group, name: str, quotient: str, default: float) -> float:
 
 def one_cycle_group(schedule: Any) -> dict[str, Any]:
     """What a OneCycleLR has left in its parameter group."""
-    initial_lr = schedule.max_lr / schedule.div_factor
+    initial_lr = to_python(schedule.max_lr) / to_python(schedule.div_factor)
     return {
         "initial_lr": initial_lr,
         "max_lr": schedule.max_lr,
-        "min_lr": initial_lr / schedule.final_div_factor,
+        "min_lr": initial_lr / to_python(schedule.final_div_factor),
         "max_momentum": schedule.max_momentum,
         "base_momentum": schedule.base_momentum,
     }

@@ -83,6 +83,35 @@ def test_float64_numpy_hyperparameters(name, way):
     )
 
 
+def cosine_in_a_chain(x):
+    parts = [js.CosineAnnealingLR(x(0.3), 2, x(0.001)), js.ExponentialLR(x(0.3), x(0.9))]
+    return js.ChainedScheduler(parts, total_steps=20)
+
+
+def cycle_in_a_sequence(x):
+    cycle = js.OneCycleLR(x(0.3), total_steps=30, div_factor=x(7.3))
+    # Which has set the initial rate of the group before the first part begins.
+    return js.SequentialLR([js.LinearLR(x(0.3), x(0.1), x(0.7)), cycle], [9])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, lambda x: np.array(x, np.float32)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        cosine_in_a_chain,
+        cycle_in_a_sequence,
+        lambda x: x(0.7) * js.LinearLR(x(0.3), x(0.1)),
+        lambda x: js.ConstantLR(x(0.3), x(0.7)) * js.PolynomialLR(x(1.0), power=x(0.9)),
+        lambda x: js.CyclicLR(x(0.1), x(0.3), x(2.7), gamma=x(0.9), mode="exp_range"),
+    ],
+)
+def test_a_narrow_number_is_computed_with_as_the_float64_that_it_is(make, dtype):
+    narrow, wide = make(dtype), make(lambda x: dtype(x).item())
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(narrow(COUNTS), wide(COUNTS))
+        assert narrow(7) == wide(7)
+
+
 def test_a_pair_of_numpy_arrays():
     def rate(gamma, count):
         return js.ExponentialLR(LR, gamma)(count)

@@ -68,6 +68,7 @@ NATURAL = {
     "share": lambda rng: rng.choice(["1.0", "1", "0.25", str(round(rng.uniform(0.01, 1.0), 3))]),
     "length": lambda rng: rng.choice([str(rng.randint(1, 12)), "2.5", "7.25", "50", "math.inf"]),
     "from zero": lambda rng: str(rng.randint(0, 9)),
+    "begun": lambda rng: rng.choice([str(rng.randint(0, 30)), str(rng.randint(0, 9)), "-1", "10**6", "2**24 + 1", "2**31"]),
     "from one": lambda rng: str(rng.randint(1, 9)),
     "few": lambda rng: str(rng.randint(1, 3)),
     "total": lambda rng: str(rng.randint(45, 90)),
@@ -127,6 +128,16 @@ class Draw:
     def __init__(self, rng, groups=1, risk=0.0):
         self.rng, self.groups, self.risk, self.wild = rng, groups, risk, 0
         self.rates = [self.value("rate") for _ in range(groups)]
+        self.begun, self.initial = None, None
+
+    def resume(self):
+        """From now on, all are schedulers of a run that goes on; from far, cosines are inexact."""
+        self.begun = self.value("begun")
+        self.initial = [NATURAL["rate"](self.rng) for _ in range(self.groups)]
+
+    @property
+    def is_far(self):
+        return self.begun is not None and "*" in self.begun.ours
 
     def chance(self, probability):
         return self.rng.random() < probability
@@ -159,9 +170,11 @@ class Draw:
             ]
         return found
 
-    def single(self, name=None, last_epoch=None):
+    def single(self, name=None):
         """PyTorch's text, and ours of each group."""
-        name = name or self.rng.choice(SINGLES)
+        # A OneCycleLR goes on from more than the initial rate.
+        left_out = ("OneCycleLR",) if self.begun else ()
+        name = name or self.rng.choice([x for x in SINGLES if x not in left_out])
         arguments = self.arguments(name)
         theirs, ours = [], [[] for _ in range(self.groups)]
         by_place = list(ARGUMENTS[name])[: self.rng.choice([0, 0, 1, 2])]
@@ -172,10 +185,11 @@ class Draw:
             theirs.append(word + (texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"))
             for group, given in enumerate(ours):
                 given.append(word + values[group if len(values) > 1 else 0].ours)
-        if last_epoch is not None:
-            theirs.append(f"last_epoch={last_epoch[0].theirs}")
+        if self.begun is not None:
+            theirs.append(f"last_epoch={self.begun.theirs}")
             for group, given in enumerate(ours):
-                given.append(f"last_epoch={last_epoch[0].ours}, initial_lr={last_epoch[1][group]}")
+                initial = "" if name in _OWN_RATE else f", initial_lr={self.initial[group]}"
+                given.append(f"last_epoch={self.begun.ours}{initial}")
         if name not in _OWN_RATE:
             ours = [[rate.ours, *given] for rate, given in zip(self.rates, ours, strict=True)]
         home = "swa_utils" if name == "SWALR" else "lr_scheduler"
@@ -209,9 +223,9 @@ class Draw:
             [f"js.SequentialLR({x}, {text})" for x in ours],
         )
 
-    def optimizer(self, initial=None):
+    def optimizer(self):
         rates = ", ".join(rate.theirs for rate in self.rates)
-        more = "" if initial is None else f", initial=[{', '.join(initial)}]"
+        more = "" if self.initial is None else f", initial=[{', '.join(self.initial)}]"
         return f"optimizer = optimizer_of({rates}{more})"
 
 
@@ -238,18 +252,16 @@ def _name(theirs):
 
 def constructor(rng):
     draw = Draw(rng, groups=rng.choice([1, 1, 1, 1, 2, 3]), risk=rng.choice([0.0, 0.08, 0.2]))
-    last_epoch, initial = None, None
     name = rng.choice(SINGLES)
-    if (
-        rng.random() < 0.25 and name not in _OWN_RATE
-    ):  # which read their levels from the groups then
-        initial = [NATURAL["rate"](rng) for _ in range(draw.groups)]
-        last_epoch = (draw.value("from zero"), initial)
-    theirs, ours = draw.single(name, last_epoch)
+    if name not in _OWN_RATE and rng.random() < 0.25:  # which read their levels from the groups
+        draw.resume()
+    theirs, ours = draw.single(name)
     steps = rng.choice([8, 25, MOST_STEPS])
     ours = _tabulated(rng, name, ours, steps)
-    setup = f"{draw.optimizer(initial)}\nscheduler = {theirs}"
-    return Case("constructor", name, setup, _in_groups(ours), steps, wild=draw.wild)
+    setup = f"{draw.optimizer()}\nscheduler = {theirs}"
+    return Case(
+        "constructor", name, setup, _in_groups(ours), steps, wild=draw.wild, exact=not draw.is_far
+    )
 
 
 def plateau(rng):
@@ -276,10 +288,36 @@ def plateau(rng):
 
 def composition(rng):
     draw = Draw(rng, groups=rng.choice([1, 1, 1, 2]), risk=rng.choice([0.0, 0.0, 0.05]))
+    resumed = rng.random() < 0.2
+    if resumed:
+        draw.resume()
     theirs, ours = draw.composition(rng.choice([1, 2, 2, 3, 4]))
+    if resumed and "initial_lr" not in ours[0]:  # Nothing tells us where its run began.
+        draw.begun = draw.initial = None
+        theirs, ours = draw.composition(2)
     ours = _tabulated(rng, _name(theirs), ours, MOST_STEPS)
     setup = f"{draw.optimizer()}\nscheduler = {theirs}"
-    return Case("composition", _name(theirs), setup, _in_groups(ours), MOST_STEPS, wild=draw.wild)
+    return Case(
+        "composition",
+        _name(theirs),
+        setup,
+        _in_groups(ours),
+        MOST_STEPS,
+        wild=draw.wild,
+        exact=not draw.is_far,
+    )
+
+
+def mapped(rng):
+    """A scheduler that is stepped every few updates, and a factor of its rate."""
+    draw = Draw(rng)
+    theirs, ours = draw.composition(rng.choice([1, 2])) if rng.random() < 0.4 else draw.single()
+    ours = _tabulated(rng, _name(theirs), ours, MOST_STEPS)[0]
+    every, factor = rng.randint(1, 5), rng.choice(["0.5", "2", "1", "0.1"])
+    setup = f"{draw.optimizer()}\nscheduler = Looped({theirs}, {every}, {factor})"
+    return Case(
+        "mapped", _name(theirs), setup, f"{factor} * js.per_epoch({ours}, {every})", MOST_STEPS
+    )
 
 
 def _live(rng):
@@ -470,7 +508,7 @@ def text(rng):
 
 
 KINDS = [
-    (constructor, 30), (composition, 16), (plateau, 6), (from_torch, 14), (to_torch, 6), (state_dict, 16),
+    (constructor, 28), (composition, 16), (mapped, 4), (plateau, 6), (from_torch, 14), (to_torch, 6), (state_dict, 14),
     (recipe, 10), (text, 6),
 ]  # fmt: skip
 

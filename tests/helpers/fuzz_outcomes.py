@@ -8,6 +8,7 @@ import pickle
 import re
 import signal
 import traceback
+import types
 import warnings
 from collections import Counter
 from decimal import Decimal
@@ -36,7 +37,7 @@ from jaxsched.testing import bound
 
 # What the lines of a case may use.
 __all__ = [
-    "DELETED", "Decimal", "Expression", "Fraction", "copy", "damage", "damaged", "dropping", "flat", "functions_of",
+    "DELETED", "Decimal", "Expression", "Fraction", "Looped", "copy", "damage", "damaged", "dropping", "flat", "functions_of",
     "jax", "jnp", "js", "lr_scheduler", "math", "no_library", "np", "of_library", "optimizer_of", "parse", "show", "step",
     "swa_utils", "torch",
 ]  # fmt: skip
@@ -122,6 +123,25 @@ class Told:
     def step(self):
         self.count += 1
         self._tell(self.count)
+
+
+class Looped:
+    """A scheduler that a loop steps every few updates, and of whose rate it takes a share."""
+
+    def __init__(self, scheduler, every, factor):
+        self.scheduler, self.every, self.factor, self.count = scheduler, every, factor, 0
+        self.optimizer = types.SimpleNamespace(param_groups=[{}])
+        self._show()
+
+    def step(self):
+        self.count += 1
+        if self.count % self.every == 0:
+            self.scheduler.step()
+        self._show()
+
+    def _show(self):
+        rate = self.scheduler.optimizer.param_groups[0]["lr"]
+        self.optimizer.param_groups[0]["lr"] = self.factor * rate
 
 
 def of_library(home, name):
@@ -427,9 +447,48 @@ def _compared(case, names, schedule, at):
             f"{schedule!r} at step {step}: {ours[step]}, PyTorch {rows[step]} (by {difference:.3g})",
             case.of,
         )
+    if not case.exact or case.kind == "to_torch":
+        return Outcome("accepted")
+    if found := _of_float32(case, schedule, at, number, ours):
+        return found
+    if found := _of_momentum(case, schedule, number):
+        return found
     if error is not None and number == len(rows):
         return _past(case, schedule, at, number, error)
     return Outcome("accepted")
+
+
+def _of_float32(case, schedule, at, number, ours):
+    """A find if the rates in float32 are not those of float64, rounded once."""
+    if (len(case.theirs) + len(case.ours)) % 4 or case.metrics:
+        return None  # Each is a program more.
+    with jax.enable_x64(False):
+        counts = np.minimum(np.arange(MOST_STEPS), number - 1) + at
+        if counts.max() >= 2**31:
+            return None
+        found = np.asarray(oracle.ours(schedule, counts)).reshape(len(counts), -1)[:number]
+    expected = ours.astype(np.float32)
+    if found.dtype == np.float32 and (found == expected).all():
+        return None
+    return Outcome("another float32", f"{schedule!r}: {found[:3]} for {expected[:3]}", case.of)
+
+
+def _of_momentum(case, schedule, number):
+    """A find if the momentum of a cycle is not PyTorch's."""
+    if case.kind != "constructor" or not getattr(_members(schedule)[0], "cycle_momentum", False):
+        return None
+    names = dict(SCOPE)
+    exec(case.theirs, names)
+    scheduler, rows = names["scheduler"], []
+    for count in range(number):
+        if count:
+            scheduler.step()
+        rows.append([group["momentum"] for group in scheduler.optimizer.param_groups])
+    with jax.enable_x64(True):
+        columns = [np.asarray(x.momentum(np.arange(number))) for x in _members(schedule)]
+    if _close(case, np.stack(columns, axis=1), np.array(rows, np.float64)).all():
+        return None
+    return Outcome("momenta differ", f"{schedule!r}", case.of)
 
 
 def _past(case, schedule, at, number, error):
@@ -450,7 +509,9 @@ def _past(case, schedule, at, number, error):
 def _close(case, ours, expected):
     if not case.exact:  # as far as the rates in a checkpoint are held to its arguments
         return np.isclose(ours, expected, rtol=2e-6, atol=1e-8 * max(1.0, np.abs(expected).max()))
-    return np.abs(ours - expected) <= bound(expected, np.float64) + 1e-307
+    # What cancels to 0 is the rounding of what has cancelled.
+    floor = 1e-14 * np.abs(expected).max(initial=0) + 1e-307
+    return np.abs(ours - expected) <= bound(expected, np.float64) + floor
 
 
 def _exact(case, number):
