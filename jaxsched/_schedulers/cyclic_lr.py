@@ -135,9 +135,8 @@ class CyclicLR(Cycling):
 
     @property
     def _has_constants(self):
-        """Whether its program has its numbers: the cycles to tabulate follow from them."""
-        cycles = self.scale_fn is not None and self.scale_mode == "cycle"
-        return cycles and self.total_steps is not None
+        """Whether its program has its numbers: in a table, the cycles follow from them."""
+        return self.scale_fn is not None and self.scale_mode == "cycle"
 
     def _curve(self, t):
         return self.base_lr + self._swing(self.base_lr, self.max_lr, t)

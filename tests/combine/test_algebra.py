@@ -84,6 +84,9 @@ def test_the_derivatives_of_a_ramp_are_finite_and_right(shape):
         numeric = [(rates(0.2 + h, 0.7) - rates(0.2 - h, 0.7)) / (2 * h),
                    (rates(0.2, 0.7 + h) - rates(0.2, 0.7 - h)) / (2 * h)]  # fmt: skip
     np.testing.assert_allclose(slopes, numeric, rtol=1e-6, atol=1e-9)
+    # Where it has arrived, what is not chosen is finite too: of no steps, and with two floats.
+    at_once = jax.jacobian(lambda *ends: js.Ramp(*ends, 0, shape)(np.arange(2)), (0, 1))(0.2, 0.7)
+    np.testing.assert_array_equal(at_once, [[0.0, 0.0], [1.0, 1.0]])
     step = jax.grad(lambda n: js.Ramp(0.2, 0.7, n, shape)(3), allow_int=True)(10)
     assert step.dtype == jax.dtypes.float0
 

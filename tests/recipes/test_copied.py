@@ -79,6 +79,19 @@ def test_they_are_schedules_like_all(name):
         assert_like_all(restarts, options | {"max_lr": 0.3}, "min_lr")
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_short_cycles(length):
+    options = {"first_cycle_steps": length, "gamma": 0.9}
+
+    assert_exact(ours(KATSURA, **options), expected(theirs(KATSURA), options)[:, 0])
+
+
+def test_cycles_of_one_step():
+    rates = ours(KATSURA, first_cycle_steps=1, gamma=0.9)(np.arange(5))
+
+    np.testing.assert_allclose(rates, [0.001, 0.09, 0.081, 0.0729, 0.06561], rtol=1e-6)
+
+
 def test_cycles_that_shrink_to_their_warm_ups():
     options = {"first_cycle_steps": 20, "cycle_mult": 0.5, "warmup_steps": 4, "gamma": 0.9}
 

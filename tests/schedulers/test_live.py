@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from schedules import is_torchs
 
 import jaxsched as js
+from jaxsched._core.schedule import without_warnings
 from jaxsched._schedulers.recipe import OfLibrary
 from jaxsched._torch.to_torch import scheduler_class
 from jaxsched._traces.cases import TORCH, cases, main
@@ -94,6 +95,12 @@ def test_a_table_of_a_function_begins_where_the_schedule_does(make, last_epoch):
     # As the second of a sequence it is set back to step 0, and goes on from there.
     begun = js.ConstantLR(0.1, 0.5, 4, initial_lr=getattr(schedule, "initial_lr", None))
     check(js.SequentialLR([begun, schedule], [5], total_steps=STEPS))
+    with without_warnings():  # The chain's table is its parts'.
+        check(
+            js.ChainedScheduler(
+                [dataclasses.replace(schedule, total_steps=None), begun], total_steps=STEPS
+            )
+        )
 
 
 RESUMED = [
