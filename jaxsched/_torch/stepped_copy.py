@@ -163,12 +163,13 @@ class _History:
         for rates, momenta, group in zip(self.rates, self.momenta, groups, strict=True):
             rates.append(float(group["lr"]))
             momenta.append(momentum_in(group))
-        shown = [rates[-1] for rates in self.rates]
-        if not all(map(math.isfinite, shown)):
-            raise ValueError(
-                f"`from_torch(total_steps=...)` must be in the reach of {type(self.twin).__name__}:"
-                f" its rates at count {self.count} are {shown}."
-            )
+        for what, columns in (("rates", self.rates), ("momenta", self.momenta)):
+            shown = [column[-1] for column in columns]
+            if not all(map(math.isfinite, shown)):
+                raise ValueError(
+                    "`from_torch(total_steps=...)` must be in the reach of"
+                    f" {type(self.twin).__name__}: its {what} at count {self.count} are {shown}."
+                )
 
     def go_to(self, count: int) -> None:
         while self.count < count:

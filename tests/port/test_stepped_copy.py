@@ -115,6 +115,22 @@ class Wrapping(torch.optim.Optimizer):
         self.optimizer.step()
 
 
+def test_a_momentum_that_is_no_number():
+    class Cooling(lr_scheduler.LRScheduler):
+        def get_lr(self):
+            for group in self.optimizer.param_groups:
+                group["momentum"] = 0.9 if self.last_epoch < 4 else float("nan")
+            return self.base_lrs
+
+    scheduler = Cooling(sgd())
+
+    assert js.from_torch(scheduler, total_steps=4)(3) == np.float32(0.1)
+    with pytest.raises(
+        ValueError, match=r"from_torch\(total_steps=...\)` .* its momenta at count 4 are \[nan\]"
+    ):
+        js.from_torch(scheduler, total_steps=5)
+
+
 def test_a_wrapped_optimizer_stays_as_it_is():
     scheduler = InverseSquareRoot(Wrapping(sgd()))
     table = js.from_torch(scheduler, total_steps=STEPS)
