@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from . import numerics as xp
+
 
 class Affine(NamedTuple):
     """lr <- a * lr + b, where the Python ints 0 and 1 are recognised while tracing."""
@@ -12,7 +14,7 @@ class Affine(NamedTuple):
     def __call__(self, rate):
         if self.overwrites:
             return self.b
-        scaled = self.a * rate
+        scaled = rate if isinstance(self.a, int) and self.a == 1 else xp.scaled(rate, self.a)
         return scaled if isinstance(self.b, int) and self.b == 0 else scaled + self.b
 
     def after(self, earlier: "Affine") -> "Affine":

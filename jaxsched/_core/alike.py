@@ -53,9 +53,9 @@ def columns(of, rows) -> list:
 def multiplied(of, rows, rate):
     """The rate times the factors `of(*row)`."""
     if not is_many(rows):
-        return functools.reduce(lambda rate, row: of(*row) * rate, rows, rate)
+        return functools.reduce(lambda rate, row: xp.scaled(rate, of(*row)), rows, rate)
     [factors] = columns(lambda *row: (of(*row),), rows)
-    return jnp.prod(factors) * rate
+    return xp.scaled(rate, jnp.prod(factors))
 
 
 def in_turn(of, rows, rate):

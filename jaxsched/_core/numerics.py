@@ -68,6 +68,14 @@ def divide(x, y):
     return x if not traced(y) and y == 1.0 else lax.div(x, y + 0.0 * x)
 
 
+def scaled(rate, factor):
+    """rate * factor, and 0 where the rate is 0, though the factor has overflowed."""
+    if not traced(rate, factor) or (not traced(rate) and rate != 0.0):
+        with np.errstate(invalid="ignore"):
+            return np.float64(0.0) if rate == 0.0 and abs(factor) == inf else rate * factor
+    return where((rate == 0.0) & (abs(factor) == inf), 0.0, rate * factor)
+
+
 def ratio(now, then):
     """now / then, and 1 where both are 0: a rate that has reached it stays there."""
     if not traced(then) and then != 0.0:

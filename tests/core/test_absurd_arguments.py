@@ -410,6 +410,14 @@ def test_a_power_that_overflows_is_an_end():
         with pytest.raises(ValueError, match=r"`CyclicLR\(gamma=1e\+300\)` ends at step 1"):
             call(np.array([0, 5]))
     assert not np.isnan(jax.jit(cycle.__call__)(COUNTS)).any()
+    # Where `math.log` gives 1024 or less for what is just below 2.0**1024.
+    for gamma, last in ((2.0, 1023), (4.0, 511), (1.5, 1750), (-3.0, 646), (1.0001, 7_098_182)):
+        growing = js.CyclicLR(0.1, 1.0, mode="exp_range", gamma=gamma)
+        with pytest.raises(OverflowError):
+            gamma ** (last + 1)
+        assert np.isfinite(gamma**last) and np.isfinite(growing(last))
+        with pytest.raises(ValueError, match=rf"ends at step {last}, as"):
+            growing(last + 1)
     assert js.CyclicLR(0.1, 1.0, mode="exp_range", gamma=1.5)(1750) > 1e300
     with pytest.raises(ValueError, match=r"gamma \*\* 2` does not overflow"):
         js.MultiStepLR(0.1, [2, 2], 1e300)

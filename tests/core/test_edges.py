@@ -230,3 +230,27 @@ def test_the_slope_in_gamma(name, gamma):
         n = int(times[name](t))
         slope = 0.1 * n * gamma ** max(n - 1, 0)
         np.testing.assert_allclose(jax.grad(GAMMAS[name])(gamma, t), slope, rtol=1e-6)
+
+
+GROWING = {
+    "a power": js.ExponentialLR(0.0, 1e30),
+    "drops": js.StepLR(0.0, 1, 1e30),
+    "a chain": js.ChainedScheduler([js.ExponentialLR(0.0, 1e30), js.LinearLR(0.0, 0.5)]),
+    "a long chain": js.ChainedScheduler([js.ExponentialLR(0.0, 1e30), *[js.LinearLR(0.0)] * 40]),
+    "a sequence": js.SequentialLR([js.ConstantLR(0.0), js.ExponentialLR(0.0, 1e30)], [3]),
+    "a table": js.MultiplicativeLR(0.0, lambda step: 1e30, total_steps=40),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_rate_of_0_stays_so_when_its_factor_overflows(name):
+    counts = np.array([0, 1, 9, 10, 11, 30])
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            np.testing.assert_array_equal(GROWING[name](counts), 0.0)
+            assert GROWING[name](30) == jax.jit(GROWING[name].__call__)(30) == 0.0
+
+
+def test_the_derivative_by_a_rate_of_0_is_the_factor():
+    slope = jax.grad(lambda lr: js.ExponentialLR(lr, 1.1)(5))(0.0)
+    np.testing.assert_allclose(slope, 1.1**5, rtol=1e-6)

@@ -191,6 +191,11 @@ WRONG = [
     (lambda: hf.get_polynomial_decay_schedule_with_warmup(LR, 3, 9, 0.2), ValueError, "below 0.1"),
     (lambda: hf.get_polynomial_decay_schedule_with_warmup(LR, 3, 3), ValueError, "other than 3"),
     (
+        lambda: hf.get_inverse_sqrt_schedule(LR, -3),
+        ValueError,
+        "num_warmup_steps=...)` must be from 0 up without a `timescale`",
+    ),
+    (
         lambda: hf.get_inverse_sqrt_schedule(LR, 3, 0),
         ValueError,
         "timescale=...)` must be a positive",

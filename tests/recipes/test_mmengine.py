@@ -188,6 +188,43 @@ def test_what_has_no_closed_form_is_stepped_through_and_says_so():
     np.testing.assert_allclose(traced, rates[20], rtol=1e-5)
 
 
+COSINE = mmengine.CosineAnnealingLR(LR, eta_min=0.01, end=40, by_epoch=False)
+IN_ITS_WINDOW = {  # of another window; the rates are those of mmengine 0.10.7
+    "a constant": (
+        [mmengine.ConstantLR(LR, 0.5, begin=2, end=6, by_epoch=False)],
+        [0.1, 0.09986128, 0.049722988, 0.049416856, 0.048990918, 0.096895599, 0.095410829, 0.093677941, 0.091707619],
+    ),
+    "a line": (
+        [mmengine.LinearLR(LR, 0.2, begin=4, end=9, by_epoch=False)],
+        [0.1, 0.09986128, 0.099445975, 0.098756646, 0.019559509, 0.038852701, 0.05753955, 0.07543337, 0.092365804],
+    ),
+    "restarts": (
+        [mmengine.CosineRestartLR(LR, [3, 4], [1, 0.5], eta_min=0.02, begin=5, end=12, by_epoch=False)],
+        [0.1, 0.09986128, 0.099445975, 0.098756646, 0.097797543, 0.1, 0.078846639, 0.03914994, 0.05, 0.044689151],
+    ),
+}  # fmt: skip
+IN_ITS_WINDOW["all"] = (
+    [part for parts, _ in IN_ITS_WINDOW.values() for part in parts],
+    [0.1, 0.09986128, 0.049722988, 0.049416856, 0.0097981837, 0.1, 0.11576996, 0.063832892, 0.05, 0.044689151],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_ITS_WINDOW)
+def test_windows_that_overlap_a_cosines(name):
+    parts, rates = IN_ITS_WINDOW[name]
+    together = mmengine.ParamSchedulers([COSINE, *parts], total_steps=40)
+
+    np.testing.assert_allclose(together(np.arange(len(rates))), rates, rtol=3e-7)
+
+
+@pytest.mark.parametrize("name", IN_ITS_WINDOW)
+def test_they_are_mmengines(name):
+    parts, rates = IN_ITS_WINDOW[name]
+    theirs, _ = mmengine_values(config_of([COSINE, *parts]), len(rates))
+
+    np.testing.assert_allclose(np.ravel(theirs), rates, rtol=1e-7)
+
+
 def test_a_one_cycle_changes_the_initial_rate_of_those_built_after_it():
     config = [
         {"type": "OneCycleLR", "eta_max": 0.2, "total_steps": 10, "end": 10, "by_epoch": False},

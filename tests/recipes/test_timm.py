@@ -429,6 +429,7 @@ WRONG = [
     (lambda: timm.StepLRScheduler(LR, 0), ValueError, "decay_t=...)` must be a positive number"),
     (lambda: timm.TanhLRScheduler(LR, 9, 3, -7), ValueError, "lb=...)` must be below `ub`, -7"),
     (lambda: timm.MultiStepLRScheduler(LR, [9, 3]), ValueError, "decay_t=...)` must be milestones in order"),
+    (lambda: timm.MultiStepLRScheduler(LR, np.array([9, 3])), ValueError, "decay_t=...)` must be milestones in order"),
     (lambda: timm.MultiStepLRScheduler(LR, 9), TypeError, "decay_t=...)` must be a list of numbers"),
     (lambda: timm.CosineLRScheduler(LR, 9)(1.5), TypeError, "takes an integer step count"),
     (lambda: W(LR, 9, 10), ValueError, "decay_t=...)` must be at most `t_initial`, 9, got 10"),
