@@ -90,14 +90,15 @@ def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
     function = getattr(schedule, name)
     if is_concrete(t):
         t = int(t)  # one of NumPy's, too
+    begun = schedule._begun + 1
     try:
         on_host(function)
-    except NotOfTheStep as error:
+        if schedule.total_steps is not None:
+            needed = needed or range(begun, begun + schedule.total_steps)
+            table, place = _looked_up(function, t, needed, first)
+    except (NotOfTheStep, NotANumber) as error:
         raise TypeError(f"`{schedule._call_name()}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
-        begun = schedule._begun + 1
-        needed = needed or range(begun, begun + schedule.total_steps)
-        table, place = _looked_up(function, t, needed, first)
         needed = needed[not sets_rate(schedule) :]
         if not np.isfinite(table[place] if isinstance(t, int) else table[-len(needed) :]).all():
             raise ValueError(
@@ -121,9 +122,7 @@ def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
             f"{where} cannot be traced by JAX, because it needs the step as a Python number."
             f"{remedy}"
         ) from error
-    if not isinstance(value, numbers.Real) and not (
-        hasattr(value, "dtype") and not jnp.ndim(value)
-    ):
+    if not _is_number(value):
         raise TypeError(f"{where} must give one number, got {value!r}.")
     if not isinstance(t, int) and (found := differs_when_traced(function)):
         step, python, traced = found
@@ -132,6 +131,17 @@ def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
             f" numbers are not Python's (bools add up to a bool, integers overflow).{remedy}"
         )
     return jnp.asarray(value, jnp.float64)
+
+
+class NotANumber(TypeError):
+    """A function gives something else at a step."""
+
+
+def _is_number(value: Any) -> bool:
+    """Whether PyTorch multiplies a rate with it into a rate: one real number, or a tensor of it."""
+    if isinstance(value, numbers.Complex):
+        return isinstance(value, numbers.Real)
+    return hasattr(value, "dtype") and not getattr(value, "ndim", 1)
 
 
 def _looked_up(function, t, needed: range, first: int) -> tuple[np.ndarray, Any]:
@@ -284,5 +294,7 @@ def _alike(a: Any, b: Any) -> bool:
 def _value(function: Any, step: int, passing: type[Exception]) -> Any:
     with contextlib.suppress(passing), jax.ensure_compile_time_eval():
         value = function(step)
+        if not _is_number(value):
+            raise NotANumber(f"must give one number, got {value!r}")
         return value if isinstance(value, jax.Array) else float(value)
     return np.nan

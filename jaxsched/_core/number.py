@@ -170,3 +170,5 @@ def shown(value: Any) -> str:
         return repr(value)
     except ValueError:  # an int of more digits than Python writes
         return f"a very long {type(value).__name__}"
+    except Exception:  # one of a user's class, or one that holds itself
+        return f"a {type(value).__name__}"

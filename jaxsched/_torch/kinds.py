@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from .._core.number import shown as whole
 from .numeric import is_finite, real_or_none, to_python
 from .old_states import is_phase, strategy
 
@@ -232,9 +233,6 @@ def cycles_momentum(state: Mapping) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value in an error message."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an int of more digits than Python prints
-        text = f"a {type(value).__name__}"
+    """A value in an error message, cut where it is long."""
+    text = whole(value)
     return text if len(text) <= 200 else f"{text[:200]}..."

@@ -45,7 +45,8 @@ def strategy(function: Any) -> str | None:
 def is_phase(phase: Mapping[str, Any], place: int, phases: int) -> bool:
     """Whether a phase of OneCycleLR has the ends of PyTorch's own phase at this place."""
     known = _TWO_PHASES if phases == 2 else _THREE_PHASES
-    return all(phase.get(key) == name for key, name in zip(_PHASE_KEYS, known[place], strict=True))
+    found = [phase.get(key) for key in _PHASE_KEYS]
+    return all(isinstance(x, str) for x in found) and tuple(found) == known[place]
 
 
 def own_function(state: Mapping[str, Any]) -> Callable | None:

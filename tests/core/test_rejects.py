@@ -5,6 +5,7 @@ import functools
 import re
 import types
 import warnings
+from decimal import Decimal
 
 import jax
 import jax.numpy as jnp
@@ -344,6 +345,23 @@ def test_a_function_that_jax_would_misread(function, message):
             schedule(3)
     tabulated = js.LambdaLR(1.0, function, total_steps=70)
     np.testing.assert_array_equal(tabulated(np.arange(70)), np.float32([*map(function, range(70))]))
+
+
+NO_NUMBERS = [None, "0.5", "a", [0.5], (0.5,), {}, 1j, Decimal("0.5"), np.ones(1), jnp.ones(2)]
+TABLES = {
+    "LambdaLR": lambda f: js.LambdaLR(LR, f, total_steps=5),
+    "MultiplicativeLR": lambda f: js.MultiplicativeLR(LR, f, total_steps=5),
+    "CyclicLR": lambda f: js.CyclicLR(LR, 0.2, 3, scale_fn=f, total_steps=5),
+    "a table of a chain": lambda f: js.ChainedScheduler([js.LambdaLR(LR, f)], total_steps=5),
+    "no table": lambda f: js.LambdaLR(LR, f),
+}
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+def test_a_function_that_gives_no_number(make, value):
+    with pytest.raises(TypeError, match=r"(lr_lambda|scale_fn)=...\)` must give one number, got "):
+        make(lambda step: value)(2)
 
 
 def test_a_function_is_sampled_wherever_jax_computes():

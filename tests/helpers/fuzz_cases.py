@@ -355,7 +355,8 @@ def from_torch(rng):
     ours = "js.from_torch(scheduler" + (f", total_steps={table}" if table else "")
     ours += ', start="now")' if start == "now" else ")"
     at = "0" if start == "now" else "js.current_count(scheduler)"
-    return Case("from_torch", _name(theirs), lines, ours, 20, at=at, wild=wild)
+    exact = not wild  # What a person has set is told apart as far as a checkpoint's rate is.
+    return Case("from_torch", _name(theirs), lines, ours, 20, at=at, wild=wild, exact=exact)
 
 
 def to_torch(rng):

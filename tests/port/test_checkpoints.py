@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -216,10 +217,12 @@ def test_a_damaged_dict(key, value):
     del state[key]
     with pytest.raises(ValueError, match=f"which has `{key}`"):
         js.from_torch_state_dict("StepLR", state)
-    with pytest.raises(ValueError, match=r"a Counter of milestones, .* as `milestones`"):
-        js.from_torch_state_dict(
-            "MultiStepLR", SCHEDULERS["MultiStepLR"](sgd()).state_dict() | {"milestones": [3, 1]}
-        )
+    milestones = SCHEDULERS["MultiStepLR"](sgd()).state_dict()
+    for wrong, shown in (([3, 1], r"\[3, 1\]"), (Counter({3: torch.ones(3), 5: 1}), "a Counter")):
+        with pytest.raises(
+            ValueError, match=rf"a Counter of milestones, .* as `milestones`, got {shown}"
+        ):
+            js.from_torch_state_dict("MultiStepLR", milestones | {"milestones": wrong})
 
 
 def test_a_checkpoint_of_before_the_strategy_was_a_name():
