@@ -214,7 +214,14 @@ def test_joined_schedules_end_where_the_one_in_turn_ends():
     with pytest.raises(ValueError, match=r"Tried to step 7 times.*OneCycleLR.*ends at step 6"):
         js.join([E, CYCLE], [4])(11)
     assert np.isfinite(js.join([E, CYCLE], [4])(10))
+    for at in (jax.jit, lambda f: jax.vmap(lambda boundary: f(boundary[None]))):  # None is known
+        assert np.isfinite(
+            at(lambda boundaries: js.join([E, CYCLE], boundaries)(12))(jnp.array([9]))
+        ).all()
     overflowing = js.MultiplicativeLR(LR, lambda step: 1e100, total_steps=9)
+    with pytest.raises(ValueError, match="takes counts below 8"):
+        js.join([E, overflowing], [4])(9)
+    assert np.isfinite(js.join([E, overflowing, E], [4, 8])(30))
     assert np.isfinite(js.join([E, js.clip(overflowing, 0.0), E], [4, 6])(30))
 
 

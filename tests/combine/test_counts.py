@@ -32,6 +32,17 @@ HELD = {
 }
 
 
+def test_the_longest_delay():
+    assert js.delay(E, 2**63 - 1)(5) == js.skip(E, 0)(0) == E(0)
+    assert js.skip(js.StepLR(LR, 10**18), 2**63 - 10)(5) == np.float32(LR * 0.1**9)
+    for of in (js.delay, js.skip, js.per_epoch, js.per_update):
+        with pytest.raises(
+            ValueError, match=r"must be an? (positive )?int.*, got 9223372036854775808"
+        ):
+            of(E, 2**63)
+    assert js.per_epoch(E, 3.0) == js.per_epoch(E, 3) and js.delay(E, 2.0) == js.delay(E, 2)
+
+
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize("held", HELD.values(), ids=HELD)
 def test_alone_it_is_the_schedule_at_another_count(name, held):

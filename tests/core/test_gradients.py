@@ -72,3 +72,15 @@ def test_one_count_at_the_end_does_not_poison_the_others(field, power):
     whole = jax.jacrev(lambda x: rates(schedule, field, x))(value)
     np.testing.assert_allclose(jax.grad(first)(value), whole[:5].sum(), rtol=1e-5)
     assert np.isfinite(whole).all() and np.isfinite(jax.hessian(first)(value))
+
+
+def test_the_derivatives_by_many_epochs_at_once():
+    restarts = js.CosineAnnealingWarmRestarts(LR, 3)
+    epochs = jnp.array([0.5, 1.25, 4.0])
+
+    rates, slopes = jax.jvp(restarts, (epochs,), (jnp.array([1.0, 2.0, 1.0]),))
+
+    each = [jax.value_and_grad(restarts)(epoch) for epoch in epochs]
+    np.testing.assert_allclose(rates, [rate for rate, _ in each], rtol=1e-6)
+    np.testing.assert_allclose(slopes, [each[0][1], 2 * each[1][1], each[2][1]], rtol=1e-6)
+    np.testing.assert_allclose(each[0][1], -LR * np.pi / 6 * np.sin(np.pi / 6), rtol=1e-6)

@@ -224,6 +224,28 @@ def test_a_config_against_the_library(more):
     )
 
 
+def test_a_config_of_drops_at_even_distances():
+    """The rates of detectron2 and fvcore."""
+    solver = {
+        "LR_SCHEDULER_NAME": "WarmupStepWithFixedGammaLR", "BASE_LR": 0.1, "MAX_ITER": 9,
+        "NUM_DECAYS": 3, "GAMMA": 0.5, "WARMUP_ITERS": 2, "STEPS": (),
+    }  # fmt: skip
+    rates = [1e-4, 0.05005, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125]
+    np.testing.assert_allclose(
+        detectron2.build_lr_scheduler({"SOLVER": solver})(np.arange(9)), rates, rtol=1e-6
+    )
+
+
+def test_a_multiplier_ends_where_its_function_does():
+    constant = detectron2.LRMultiplier(LR, detectron2.ConstantParamScheduler(1.0), max_iter=1)
+    assert constant(0) == np.float32(LR)
+    with pytest.raises(ValueError, match="ends at step 0, where its multiplier does"):
+        constant(1)
+    cosine = detectron2.CosineParamScheduler(1.0, 0.0)
+    assert cosine(2.0) == 1.0  # It comes up again, and has no end.
+    assert detectron2.LRMultiplier(LR, cosine, max_iter=2)(4) == np.float32(LR)
+
+
 def test_steps_after_the_end_are_left_out_with_a_warning():
     with pytest.warns(UserWarning, match="left out after SOLVER.MAX_ITER=60"):
         schedule = detectron2.build_lr_scheduler(SOLVER | {"STEPS": (30, 90)})

@@ -188,6 +188,13 @@ def test_what_has_no_closed_form_is_stepped_through_and_says_so():
     np.testing.assert_allclose(traced, rates[20], rtol=1e-5)
 
 
+def test_a_float_without_a_fraction_is_a_count():
+    window = mmengine.ConstantLR(LR, 0.5, begin=2.0, end=6.0, by_epoch=False)
+    assert window == mmengine.ConstantLR(LR, 0.5, begin=2, end=6, by_epoch=False)
+    assert mmengine.CosineAnnealingLR(LR, T_max=9.0, end=9).T_max == 9
+    assert mmengine.StepLR(LR, 3, last_step=4.0).last_step == 4
+
+
 COSINE = mmengine.CosineAnnealingLR(LR, eta_min=0.01, end=40, by_epoch=False)
 IN_ITS_WINDOW = {  # of another window; the rates are those of mmengine 0.10.7
     "a constant": (

@@ -1,10 +1,13 @@
 """Laws of composition, among them what PyTorch cannot run."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from schedules import LR
 
 import jaxsched as js
+from jaxsched._core.schedule import without_warnings
 
 E = js.ExponentialLR(LR, 0.9)
 STEPS = js.StepLR(LR, 3, 0.5)
@@ -75,3 +78,29 @@ def test_a_power_of_negative_length_as_a_later_part_is_0():
     schedule = js.SequentialLR([E, js.PolynomialLR(LR, -3)], [3])
 
     np.testing.assert_array_equal(schedule(np.arange(6)), [*E(np.arange(3)), 0.0, 0.0, 0.0])
+
+
+FIRST = [js.LinearLR(0.1, 0.3), js.CosineAnnealingLR(0.1, 7), js.CyclicLR(0.02, 0.1, 3)]
+LATER = [
+    js.StepLR(0.1, 2, 0.5),
+    js.CosineAnnealingLR(0.1, 5, 0.01),
+    js.OneCycleLR(0.3, 60),
+    js.CyclicLR(0.01, 0.2, 4),
+    js.SWALR(0.1, 0.05),
+]
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("later", LATER)
+def test_a_milestone_that_is_traced_may_be_any(first, later):
+    with without_warnings():
+
+        @jax.jit
+        def rates(milestone):
+            return js.SequentialLR([first, later], milestone[None])(np.arange(9))
+
+        for milestone in (0, 1, 2, 5):
+            known = js.SequentialLR([first, later], [milestone], total_steps=20)
+            np.testing.assert_allclose(
+                rates(jnp.int32(milestone)), known(np.arange(9)), rtol=2e-6, err_msg=str(milestone)
+            )
