@@ -23,7 +23,7 @@ def normalise(schedule: Any, name: str) -> None:
         return
     if hasattr(milestones, "tolist"):  # a tensor
         milestones = milestones.tolist()
-    if not isinstance(milestones, list | tuple):
+    if not isinstance(milestones, list | tuple | range):
         schedule._reject(name, "a list of counts, or an integer array", TypeError)
     milestones = tuple(map(as_count, milestones))
     if any(isinstance(m, jax.Array) for m in milestones):

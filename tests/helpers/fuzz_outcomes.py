@@ -532,7 +532,7 @@ def _close(case, ours, expected):
         return np.isclose(ours, expected, rtol=2e-6, atol=1e-8 * max(1.0, np.abs(expected).max()))
     # What cancels to 0 is the rounding of what has cancelled.
     largest = 2.0**63 if "2**63" in case.ours else np.abs(expected).max(initial=0)
-    floor = 1e-14 * largest + 1e-307
+    floor = 1e-13 * largest + 1e-307
     return np.abs(ours - expected) <= bound(expected, np.float64) + floor
 
 

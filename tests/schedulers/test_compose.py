@@ -80,6 +80,12 @@ def test_a_power_of_negative_length_as_a_later_part_is_0():
     np.testing.assert_array_equal(schedule(np.arange(6)), [*E(np.arange(3)), 0.0, 0.0, 0.0])
 
 
+def test_a_range_of_milestones():
+    parts = [js.StepLR(LR, 2)] * 3
+    assert js.SequentialLR(parts, range(3, 9, 4)) == js.SequentialLR(parts, [3, 7])
+    assert js.join(parts, range(3, 9, 4)) == js.join(parts, [3, 7])
+
+
 FIRST = [js.LinearLR(0.1, 0.3), js.CosineAnnealingLR(0.1, 7), js.CyclicLR(0.02, 0.1, 3)]
 LATER = [
     js.StepLR(0.1, 2, 0.5),
