@@ -228,3 +228,14 @@ def test_the_first_part_and_pytorchs_own_classes_are_taken_without_a_word(name):
             js.ChainedScheduler([js.StepLR(0.1, 3), SINGLES[name]])
         except ValueError as error:
             assert "must agree on" in str(error)
+
+
+def test_in_a_composition_the_functions_of_a_product_get_its_table():
+    dropping = js.LambdaLR(0.1, lambda step: 0.5 if step > 2 else 1.0)  # which JAX cannot trace
+    parts = [0.5 * dropping, js.clip(dropping, 0.06, 1.0), js.join([dropping, dropping], [7])]
+
+    for part, rate in zip(parts, (0.025, 0.06, 0.05), strict=True):
+        with pytest.raises(TypeError, match="total_steps=N"):
+            part(3)
+        chain = js.ChainedScheduler([part], total_steps=9)
+        np.testing.assert_allclose(chain(3), rate, rtol=1e-6)

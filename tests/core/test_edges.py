@@ -5,6 +5,7 @@ The right values come from PyTorch's formulas in 50-digit decimal arithmetic.
 
 import decimal
 from decimal import Decimal as D
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import jaxsched as js
+from jaxsched._core import numerics as xp
 from jaxsched.testing import bound
 
 decimal.getcontext().prec = 50
@@ -254,3 +256,28 @@ def test_a_rate_of_0_stays_so_when_its_factor_overflows(name):
 def test_the_derivative_by_a_rate_of_0_is_the_factor():
     slope = jax.grad(lambda lr: js.ExponentialLR(lr, 1.1)(5))(0.0)
     np.testing.assert_allclose(slope, 1.1**5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 5e-324, 1e-300, 1e-9, 0.5, 2.0, 3.0])
+@pytest.mark.parametrize("base", [0.0, 1.0, 2.5])
+def test_a_power_is_pythons(base, exponent):
+    """XLA's own gives 1 for 0 to a tiny power."""
+    with jax.enable_x64(True):
+        for power in (jax.jit(xp.power), xp.power):
+            given = (
+                [jnp.float64(base), jnp.float64(exponent)]
+                if power is not xp.power
+                else [base, exponent]
+            )
+            np.testing.assert_allclose(power(*given), base**exponent, rtol=1e-15)
+        assert jax.jit(lambda base: xp.power(base, exponent))(base) == pytest.approx(base**exponent)
+
+
+def test_a_cycle_of_one_step():
+    for cycle in (js.OneCycleLR(0.1, 1), js.OneCycleLR(0.1, epochs=1, steps_per_epoch=1)):
+        np.testing.assert_allclose(cycle(0), 4e-7, rtol=1e-6)  # PyTorch's
+
+
+def test_a_fraction_is_the_number_that_it_is():
+    assert js.StepLR(Fraction(1, 4), Fraction(6, 2), Fraction(1, 2)) == js.StepLR(0.25, 3, 0.5)
+    assert type(js.StepLR(0.1, Fraction(6, 2)).step_size) is int

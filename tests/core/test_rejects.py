@@ -347,6 +347,24 @@ def test_a_function_that_jax_would_misread(function, message):
     np.testing.assert_array_equal(tabulated(np.arange(70)), np.float32([*map(function, range(70))]))
 
 
+def test_what_overflows_or_is_a_span_of_time():
+    with pytest.raises(ValueError, match=r"step_size_up=...\)` must be .*, got 1e\+302"):
+        js.CyclicLR(0.1, 0.2, 1e302)
+    with pytest.raises(
+        ValueError, match=r"div_factor=...\)` must be large enough that no rate is inf"
+    ):
+        js.OneCycleLR(1e300, 9, div_factor=1e-300)
+    span = np.timedelta64(3, "s")
+    for make in (
+        lambda: js.SequentialLR([js.StepLR(LR, 3)] * 2, [span]),
+        lambda: js.CosineAnnealingWarmRestarts(LR, span),
+        lambda: js.StepLR(LR, span),
+        lambda: js.StepLR(LR, 3, last_epoch=span),
+    ):
+        with pytest.raises((TypeError, ValueError), match=r"must be .*, got .*timedelta64"):
+            make()
+
+
 NO_NUMBERS = [None, "0.5", "a", [0.5], (0.5,), {}, 1j, Decimal("0.5"), np.ones(1), jnp.ones(2)]
 TABLES = {
     "LambdaLR": lambda f: js.LambdaLR(LR, f, total_steps=5),

@@ -633,3 +633,18 @@ def test_leaves_are_the_numbers():
     assert jax.tree.leaves(sequence) == [LR, 0.9] * 2
     swept = js.SequentialLR([js.ExponentialLR(LR, 0.9)] * 2, jnp.array([5]))
     assert len(jax.tree.leaves(swept)) == 5
+
+
+def test_nothing_of_an_inner_trace_stays_in_a_schedule():
+    """A schedule of traced numbers, called inside a loop of the same program, and then outside."""
+
+    @jax.jit
+    def rates(lr):
+        parts = [js.LinearLR(lr, 0.3, total_iters=3), js.ExponentialLR(lr, 0.9)]
+        schedule = js.SequentialLR(parts, [4])
+        inside = jax.lax.map(schedule, jnp.arange(7))
+        return inside, jnp.stack([schedule(count) for count in range(7)])
+
+    with jax.checking_leaks():
+        inside, outside = rates(0.1)
+    np.testing.assert_allclose(inside, outside, rtol=1e-6)

@@ -195,6 +195,16 @@ def test_a_float_without_a_fraction_is_a_count():
     assert mmengine.StepLR(LR, 3, last_step=4.0).last_step == 4
 
 
+def test_a_one_cycle_ends_with_its_window_or_raises_as_mmengine():
+    def cycle(end):
+        return mmengine.OneCycleLR(0.2, 10, lr=LR, end=end, by_epoch=False)
+
+    np.testing.assert_allclose(cycle(11)(np.array([12, 40])), 0.009903872, rtol=1e-6)
+    np.testing.assert_allclose(cycle(10)(40), 8e-7, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"Tried to step 11 times.*ends at step 10"):
+        cycle(12)(11)
+
+
 COSINE = mmengine.CosineAnnealingLR(LR, eta_min=0.01, end=40, by_epoch=False)
 IN_ITS_WINDOW = {  # of another window; the rates are those of mmengine 0.10.7
     "a constant": (
