@@ -417,22 +417,29 @@ def _lambda_or_multiplicative(state: Mapping[str, Any], given: _Given, place: st
         return LambdaLR  # Either class refuses it.
     functions = [_with_attributes(f, s) for f, s in zip(listed, state["lr_lambdas"], strict=False)]
 
-    def explains(factors: list) -> bool:
+    def explained(factors: list) -> list[bool]:
+        """Of each group, whether they give its rate."""
         rates = [base * factor for base, factor in zip(bases, factors, strict=False)]
         shown = map(to_python, state["_last_lr"])
-        return all(math.isclose(*pair, rel_tol=1e-9) for pair in zip(rates, shown, strict=False))
+        return [math.isclose(*pair, rel_tol=1e-9) for pair in zip(rates, shown, strict=False)]
 
-    if not explains([function(step) for function in functions]):
+    values = explained([function(step) for function in functions])
+    if not any(values):
         return MultiplicativeLR
-    if step > MOST_CALLS or explains(
-        [math.prod(map(function, range(1, step + 1))) for function in functions]
-    ):
-        raise ValueError(
-            "`from_torch_state_dict(cls_or_name=...)` must say whether the part at"
-            f" `{place.rstrip('_')}` is a LambdaLR or a MultiplicativeLR: they hold the same. Pass"
-            ' a list such as `["SequentialLR", "LinearLR", "LambdaLR"]`.'
-        )
-    return LambdaLR
+    fit = "they may hold the same"
+    if step <= MOST_CALLS:
+        products = explained([math.prod(map(f, range(1, step + 1))) for f in functions])
+        alone = [x and not y for x, y in zip(values, products, strict=False)]
+        if all(values) and any(alone):
+            return LambdaLR
+        if not all(values) and not any(alone):
+            return MultiplicativeLR  # A group whose factors are all 1 shows the same as both.
+        fit = "they hold the same" if all(values) else "its groups' rates fit neither"
+    raise ValueError(
+        "`from_torch_state_dict(cls_or_name=...)` must say whether the part at"
+        f" `{place.rstrip('_')}` is a LambdaLR or a MultiplicativeLR: {fit}. Pass a list such as"
+        ' `["SequentialLR", "LinearLR", "LambdaLR"]`.'
+    )
 
 
 def _scale_fn(state: dict[str, Any], given: _Given, place: str) -> Callable | None:

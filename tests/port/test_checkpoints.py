@@ -179,6 +179,21 @@ def test_a_part_that_could_be_either(done):
     assert schedule == js.from_torch(chain, 20)
 
 
+def test_groups_that_tell_which_it_is_and_groups_that_do_not():
+    functions = [decay, lambda step: 1.0]
+    given = {"lr_lambda": functions, "total_steps": 20}
+    for cls in (lr_scheduler.LambdaLR, lr_scheduler.MultiplicativeLR):
+        chain = lr_scheduler.ChainedScheduler([cls(sgd(0.1, 0.2), functions)])
+        step(chain, 5)
+        state = chain.state_dict()
+        assert js.from_torch_state_dict("ChainedScheduler", state, **given) == js.from_torch(
+            chain, 20
+        )
+    state["_schedulers"][0]["_last_lr"] = [0.1 * decay(5), -1.0]
+    with pytest.raises(ValueError, match=r"LambdaLR or a MultiplicativeLR: .* fit neither"):
+        js.from_torch_state_dict("ChainedScheduler", state, **given)
+
+
 def test_the_only_function_needs_no_place():
     optimizer = sgd()
     parts = [lr_scheduler.LambdaLR(optimizer, warmup), lr_scheduler.CosineAnnealingLR(optimizer, 9)]
