@@ -40,6 +40,7 @@ def test_a_wrong_rate_is_found_and_shown(capsys, monkeypatch):
     monkeypatch.setattr(js.StepLR, "__call__", lambda self, count: right(self, count) * (1 + 1e-10))
     status, told = run(capsys, "--cases", "12")
     assert status == 1
+    assert run(capsys, "--cases", "12", "--allow", "1")[0] == 0
     index, equal = (
         re.search(r"--index (\d+)", told)[1],
         re.search(r"(\d+) x constructor of StepLR: rates differ", told),
