@@ -99,8 +99,8 @@ def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
     except (NotOfTheStep, NotANumber) as error:
         raise TypeError(f"`{schedule._call_name()}({name}=...)` {error}.") from None
     if schedule.total_steps is not None:
-        needed = needed[not sets_rate(schedule) :]
-        if not np.isfinite(table[place] if isinstance(t, int) else table[-len(needed) :]).all():
+        unused = len(table) - len(needed) + (not sets_rate(schedule))
+        if not np.isfinite(table[place] if isinstance(t, int) else table[unused:]).all():
             raise ValueError(
                 f"`{schedule._call_name()}({name}=...)` must be a number at every step of the"
                 " table, got a NaN, an infinity or a division by zero."
@@ -141,7 +141,11 @@ def _is_number(value: Any) -> bool:
     """Whether PyTorch multiplies a rate with it into a rate: one real number, or a tensor of it."""
     if isinstance(value, numbers.Complex):
         return isinstance(value, numbers.Real)
-    return hasattr(value, "dtype") and not getattr(value, "ndim", 1)
+    return hasattr(value, "dtype") and not getattr(value, "ndim", 1) and not _is_complex(value)
+
+
+def _is_complex(value: Any) -> bool:
+    return "complex" in str(value.dtype)
 
 
 def _looked_up(function, t, needed: range, first: int) -> tuple[np.ndarray, Any]:

@@ -365,7 +365,19 @@ def test_what_overflows_or_is_a_span_of_time():
             make()
 
 
-NO_NUMBERS = [None, "0.5", "a", [0.5], (0.5,), {}, 1j, Decimal("0.5"), np.ones(1), jnp.ones(2)]
+NO_NUMBERS = [
+    None,
+    "0.5",
+    "a",
+    [0.5],
+    (0.5,),
+    {},
+    1j,
+    Decimal("0.5"),
+    np.ones(1),
+    jnp.ones(2),
+    np.array(1j),
+]
 TABLES = {
     "LambdaLR": lambda f: js.LambdaLR(LR, f, total_steps=5),
     "MultiplicativeLR": lambda f: js.MultiplicativeLR(LR, f, total_steps=5),
@@ -380,6 +392,11 @@ TABLES = {
 def test_a_function_that_gives_no_number(make, value):
     with pytest.raises(TypeError, match=r"(lr_lambda|scale_fn)=...\)` must give one number, got "):
         make(lambda step: value)(2)
+
+
+def test_a_table_of_one_step_needs_no_factor():
+    schedule = js.MultiplicativeLR(LR, lambda step: 1 / step, total_steps=1)
+    np.testing.assert_array_equal(jax.jit(schedule.__call__)(jnp.arange(2)), np.float32(LR))
 
 
 def test_a_function_is_sampled_wherever_jax_computes():
