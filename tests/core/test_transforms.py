@@ -640,7 +640,7 @@ def test_nothing_of_an_inner_trace_stays_in_a_schedule():
 
     @jax.jit
     def rates(lr):
-        parts = [js.LinearLR(lr, 0.3, total_iters=3), js.ExponentialLR(lr, 0.9)]
+        parts = [js.LinearLR(lr, 0.3, total_iters=3), js.OneCycleLR(lr, total_steps=60)]
         schedule = js.SequentialLR(parts, [4])
         inside = jax.lax.map(schedule, jnp.arange(7))
         return inside, jnp.stack([schedule(count) for count in range(7)])
