@@ -73,7 +73,7 @@ DIFFERENCES = [
     Difference(
         "What is no number, word or bool is refused, though PyTorch can compute with it or never looks at it.",
         ours=r"must be (a number|one number|True or False|a str|finite|an int|a positive int|0, or at least|one function"
-        r"|a function|a scalar|a list of numbers|a sequence of step counts)|must hold (schedules|counts)",
+        r"|a function|a scalar|a list of numbers|a sequence of step counts)|must hold (schedules|counts)|takes no optimizer",
     ),
     Difference(
         "A recipe's numbers that contradict each other are refused at once; the library runs, or divides by 0 later.",
@@ -105,6 +105,11 @@ DIFFERENCES = [
         "A CyclicLR's dict may hold its function itself, as up to PyTorch 2.1.",
         theirs="object is not iterable",
         of="^state_dict CyclicLR",
+    ),
+    Difference(
+        "PyTorch counts the letters of a text as milestones.",
+        ours=r"\(milestones=\.\.\.\)` must be a list of counts",
+        theirs="expects number of schedulers",
     ),
     Difference(
         "An int beyond float64 stands for infinity.",
