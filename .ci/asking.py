@@ -37,6 +37,7 @@ def pytest_runtest_protocol(item):
 
 def noted(node):
     global current
+    os.environ.pop("PYTEST_ADDOPTS", None)  # Where a test runs pytest, that is without this.
     outer, current = current, node.nodeid
     try:
         return (yield)

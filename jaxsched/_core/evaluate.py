@@ -181,7 +181,7 @@ def _refuse_undefined(schedule, count, undefined_from: int) -> None:
 def _exact(schedule):
     """The schedule with Python's numbers for NumPy's, whose float32 stays one among Python's."""
     leaves, treedef = jax.tree.flatten(schedule)
-    known = [x.item() if hasattr(x, "dtype") and is_concrete(x) else x for x in leaves]
+    known = [np.asarray(x).item() if hasattr(x, "dtype") and is_concrete(x) else x for x in leaves]
     same = all(x is y for x, y in zip(known, leaves, strict=True))
     return schedule if same else jax.tree.unflatten(treedef, known)
 
