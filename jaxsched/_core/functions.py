@@ -91,10 +91,10 @@ def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
     if is_concrete(t):
         t = int(t)  # one of NumPy's, too
     begun = schedule._begun + 1
+    needed = needed or range(begun, begun + (schedule.total_steps or 0))
     try:
         on_host(function)
         if schedule.total_steps is not None:
-            needed = needed or range(begun, begun + schedule.total_steps)
             table, place = _looked_up(function, t, needed, first)
     except (NotOfTheStep, NotANumber) as error:
         raise TypeError(f"`{schedule._call_name()}({name}=...)` {error}.") from None
