@@ -132,7 +132,7 @@ def _prepare(schedule) -> _Prepared:
     static = _Static(treedef, plan)
     constant = static.replace(fixed=constants)
     values = list(_values_in(schedule))
-    if len(leaves) > _MOST or any(getattr(value, "_has_constants", False) for value in values):
+    if len(leaves) > _MOST or any(value._has_constants for value in values):
         shared, leaves = constant, []
     else:
         shared = static

@@ -134,18 +134,15 @@ def call(schedule, name: str, t, needed: range | None = None, first: int = 0):
 
 
 class NotANumber(TypeError):
-    """A function gives something else at a step."""
+    """A function has given something else than a number at a step."""
 
 
 def _is_number(value: Any) -> bool:
     """Whether PyTorch multiplies a rate with it into a rate: one real number, or a tensor of it."""
     if isinstance(value, numbers.Complex):
         return isinstance(value, numbers.Real)
-    return hasattr(value, "dtype") and not getattr(value, "ndim", 1) and not _is_complex(value)
-
-
-def _is_complex(value: Any) -> bool:
-    return "complex" in str(value.dtype)
+    single = hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0
+    return single and "complex" not in str(value.dtype)
 
 
 def _looked_up(function, t, needed: range, first: int) -> tuple[np.ndarray, Any]:

@@ -70,9 +70,8 @@ def divide(x, y):
 
 def scaled(rate, factor):
     """rate * factor, and 0 where the rate is 0, though the factor has overflowed."""
-    if not traced(rate, factor) or (not traced(rate) and rate != 0.0):
-        with np.errstate(invalid="ignore"):
-            return np.float64(0.0) if rate == 0.0 and abs(factor) == inf else rate * factor
+    if not traced(rate) and rate != 0.0:
+        return rate * factor
     return where((rate == 0.0) & (abs(factor) == inf), 0.0, rate * factor)
 
 

@@ -40,6 +40,7 @@ class Value:
     _field_table: ClassVar[tuple[Field, ...]]
     _called: ClassVar[str] = ""  # the function that makes one, if it is not the class
     _unnamed: ClassVar[int] = 0  # how many of its arguments one writes without their names
+    _has_constants: ClassVar[Any] = False  # its program has its numbers, and is no other's
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

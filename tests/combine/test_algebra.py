@@ -84,7 +84,7 @@ def test_the_derivatives_of_a_ramp_are_finite_and_right(shape):
         numeric = [(rates(0.2 + h, 0.7) - rates(0.2 - h, 0.7)) / (2 * h),
                    (rates(0.2, 0.7 + h) - rates(0.2, 0.7 - h)) / (2 * h)]  # fmt: skip
     np.testing.assert_allclose(slopes, numeric, rtol=1e-6, atol=1e-9)
-    # Where it has arrived, what is not chosen is finite too: of no steps, and with two floats.
+    # One of no steps has arrived at once: what is not chosen must not make these NaN.
     at_once = jax.jacobian(lambda *ends: js.Ramp(*ends, 0, shape)(np.arange(2)), (0, 1))(0.2, 0.7)
     np.testing.assert_array_equal(at_once, [[0.0, 0.0], [1.0, 1.0]])
     step = jax.grad(lambda n: js.Ramp(0.2, 0.7, n, shape)(3), allow_int=True)(10)
@@ -214,7 +214,8 @@ def test_joined_schedules_end_where_the_one_in_turn_ends():
     with pytest.raises(ValueError, match=r"Tried to step 7 times.*OneCycleLR.*ends at step 6"):
         js.join([E, CYCLE], [4])(11)
     assert np.isfinite(js.join([E, CYCLE], [4])(10))
-    for at in (jax.jit, lambda f: jax.vmap(lambda boundary: f(boundary[None]))):  # None is known
+    # Where no boundary is known, no end is.
+    for at in (jax.jit, lambda f: jax.vmap(lambda boundary: f(boundary[None]))):
         assert np.isfinite(
             at(lambda boundaries: js.join([E, CYCLE], boundaries)(12))(jnp.array([9]))
         ).all()
