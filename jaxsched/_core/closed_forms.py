@@ -74,8 +74,8 @@ def overwritten_at_times(parts, clocks, rate, n):
     value = xp.where(stepped, parts[index]._curve(now), rate)
     before, behind = around(parts, clocks, index)
     # Those behind it in the chain multiply what it wrote at that very count.
-    value = scaled(before, begin, n, value)
-    return scaled(behind, xp.maximum(begin - 1, 0), n, value)
+    value = scaled_between(before, begin, n, value)
+    return scaled_between(behind, xp.maximum(begin - 1, 0), n, value)
 
 
 def pairs(parts, clocks) -> list[tuple]:
@@ -89,7 +89,7 @@ def around(parts, clocks, index: int) -> tuple[list[tuple], list[tuple]]:
     return each[:index], each[index + 1 :]
 
 
-def scaled(each, first, last, rate):
+def scaled_between(each, first, last, rate):
     """The rate after the steps that parts which multiply take between two counts of a phase."""
     return multiplied(lambda part, clock: part._scale(clock.at(first), clock.at(last)), each, rate)
 

@@ -120,16 +120,29 @@ def _prepare(schedule) -> _Prepared:
         end = end and end._replace(last=_looked_at(end.last))
         plan, stand_in = exact._plan()
     leaves, treedef = jax.tree.flatten(stand_in)
+    static = _Static(treedef, plan)
     tabulated = stand_in is not exact  # A table of the user's own may be written to.
     if not all(is_concrete(x) or (tabulated and isinstance(x, np.ndarray)) for x in leaves):
-        fixed = tuple(map(_fixed, leaves))
-        arrays = [
-            settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
-        ]
-        return _Prepared(_Static(treedef, plan, fixed=fixed), arrays, end)
+        return _of_arrays(static, leaves, end)
+    prepared = _of_numbers(schedule, static, leaves)
+    prepared = prepared._replace(end=end, undefined_from=stand_in._undefined_from())
+    object.__setattr__(schedule, "_prepared", prepared)
+    return prepared
+
+
+def _of_arrays(static: _Static, leaves: list, end: End | None) -> _Prepared:
+    """For hyperparameters that are arrays: JAX compiles at each call, or the user's own `jit`."""
+    fixed = tuple(map(_fixed, leaves))
+    arrays = [
+        settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
+    ]
+    return _Prepared(static.replace(fixed=fixed), arrays, end)
+
+
+def _of_numbers(schedule, static: _Static, leaves: list) -> _Prepared:
+    """The programs of a schedule all of whose hyperparameters are known."""
     leaves = [np.array(x, wide(x)) for x in leaves]
     constants = tuple(map(_Constant, leaves))
-    static = _Static(treedef, plan)
     constant = static.replace(fixed=constants)
     values = list(_values_in(schedule))
     if len(leaves) > _MOST or any(value._has_constants for value in values):
@@ -146,10 +159,7 @@ def _prepare(schedule) -> _Prepared:
     )
     if functions and not any(map(_holds_more, functions)):
         _RECENT.append((alone, inside))
-    undefined_from = stand_in._undefined_from()
-    prepared = _Prepared(static, [], end, leaves, constants, alone, inside, undefined_from)
-    object.__setattr__(schedule, "_prepared", prepared)
-    return prepared
+    return _Prepared(static, [], None, leaves, constants, alone, inside)
 
 
 # Numbers: with more arguments XLA takes longer than with as many constants.

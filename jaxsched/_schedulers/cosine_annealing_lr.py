@@ -2,7 +2,7 @@
 
 from .._core import numerics as xp
 from .._core.affine import IDENTITY, Affine
-from .._core.closed_forms import around, scaled
+from .._core.closed_forms import around, scaled_between
 from .._core.fields import LastEpoch, Length, Rate, static
 from .._core.formulas import MapsRate
 from .._core.number import is_zero
@@ -94,6 +94,6 @@ def _wave(parts, clocks, rate, n):
     begin = xp.where(trough >= clock.reading, clock.when(trough + 1) - 1, 0)
     shrink, rise = cosine._steps(clock.at(begin), clock.at(n))
     before, behind = around(parts, clocks, index)
-    shrink = scaled(before, begin, n, shrink)
-    rise = scaled(before, xp.minimum(begin + 1, n), n, rise)
-    return scaled(behind, begin, n, xp.where(begin > 0, 0.0, rate) * shrink + rise)
+    shrink = scaled_between(before, begin, n, shrink)
+    rise = scaled_between(before, xp.minimum(begin + 1, n), n, rise)
+    return scaled_between(behind, begin, n, xp.where(begin > 0, 0.0, rate) * shrink + rise)
