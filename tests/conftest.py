@@ -1,5 +1,6 @@
 """JAX at its strictest: no implicit promotion of dtypes or ranks. And PyTorch in one thread."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -16,9 +17,30 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Different schedules often lower to the same program, and compiling is most of what tests cost. A
-# folder for each process: JAX does not write the files of a shared one atomically.
-programs = tempfile.TemporaryDirectory(prefix="jaxsched-programs-", ignore_cleanup_errors=True)
+# folder for each process: JAX does not write the files of a shared one atomically. If
+# JAXSCHED_TEST_PROGRAMS names a folder, the programs of earlier runs come from there.
+shared = os.environ.get("JAXSCHED_TEST_PROGRAMS")
+programs = tempfile.TemporaryDirectory(
+    prefix="jaxsched-programs-", dir=shared, ignore_cleanup_errors=True
+)
+
+
+def link_files(source, target):
+    for entry in os.scandir(source):
+        if entry.is_file():
+            with contextlib.suppress(FileExistsError):
+                os.link(entry, os.path.join(target, entry.name))
+
+
+def pytest_sessionfinish():
+    if shared:
+        link_files(programs.name, shared)
+
+
+if shared:
+    link_files(shared, programs.name)
 jax.config.update("jax_compilation_cache_dir", programs.name)
+jax.config.update("jax_persistent_cache_enable_xla_caches", "none")  # else names tell folders apart
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
