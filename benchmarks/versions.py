@@ -125,6 +125,12 @@ def install(cell: Cell, environment: Path, python: str) -> None:
     subprocess.run([*pip, "--editable", f"{ROOT}[{EXTRA}]"], check=True, cwd=ROOT)
 
 
+def install_this_checkout(environment: Path) -> None:
+    """Into an environment of an earlier run, which may have been another checkout's."""
+    pip = [environment / "bin" / "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--editable", ROOT], check=True, cwd=ROOT)
+
+
 def installed(python: Path, names: Iterable[str]) -> dict[str, str]:
     """Versions of packages in an environment; "-" for those that are not there."""
     code = (
@@ -225,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help=f"write the rows into {GUIDE.name}")
     parser.add_argument(
         "--environments", type=Path, metavar="FOLDER",
-        help="make the environments there and keep them; one that is there is used as it is",
+        help="make the environments there and keep them; one that is there keeps its versions",
     )  # fmt: skip
     parser.add_argument("pytest", nargs="*", metavar="-- OPTIONS", help="options of pytest")
     options = parser.parse_args(arguments)
@@ -239,6 +245,8 @@ def main(arguments: list[str] | None = None) -> int:
                     print(f"Python {cell.python} is not here: no {cell.name}", flush=True)
                     continue
                 install(cell, environment, python)
+            else:
+                install_this_checkout(environment)
             rows.append(run(cell, environment, options.core, options.pytest))
             print(table(rows), flush=True)
             if options.write:

@@ -290,7 +290,7 @@ def called_back(x):
     return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
 
 
-@pytest.mark.filterwarnings("ignore:Explicitly requested dtype uint64:UserWarning")
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype (uint64|float64) :UserWarning")
 @pytest.mark.parametrize(
     "function, platform, seen",
     [

@@ -294,6 +294,11 @@ def test_the_package_shows_its_api_and_nothing_else():
 # --- what `help` shows ---
 
 
+def unspaced(text):
+    """The text without the white space and the bars of `help`."""
+    return re.sub(r"[\s|]+", "", text)
+
+
 @pytest.mark.parametrize("cls", SCHEDULERS)
 def test_help_names_the_types_in_short(cls):
     signature = inspect.signature(cls)
@@ -304,9 +309,9 @@ def test_help_names_the_types_in_short(cls):
         "int", "float", "bool", "str",
     }  # fmt: skip
     assert "jax" not in str(signature) and "numpy" not in str(signature)
-    shown = pydoc.plain(pydoc.render_doc(cls))
-    assert f" |  {cls.__name__}{signature}\n" in shown
-    assert f" |  __init__(self, {str(signature)[1:]}\n" in shown
+    shown = unspaced(pydoc.plain(pydoc.render_doc(cls)))  # Python 3.13 breaks long signatures
+    assert unspaced(f" | {cls.__name__}{signature} | ") in shown
+    assert unspaced(f" | __init__(self, {str(signature)[1:]} | ") in shown
     assert set(signature.parameters) == {f.name for f in dataclasses.fields(cls) if f.init}
 
 
