@@ -131,12 +131,17 @@ def test_a_missing_interpreter_is_said_and_the_others_go_on(versions, monkeypatc
     assert "Python 3.10 is not here: no 3.10-oldest" in capsys.readouterr().out
 
 
-def test_a_failure_is_the_status(versions, monkeypatch, tmp_path):
+def test_an_environment_that_is_there_gets_this_checkout(versions, monkeypatch, tmp_path):
+    """And a failure is the status."""
+    given = []
     monkeypatch.setattr(versions, "run", lambda *_: row(versions, failed="1"))
+    monkeypatch.setattr(versions, "install_this_checkout", given.append)
     (tmp_path / "3.11-oldest").mkdir()
     arguments = ["--python", "3.11", "--dependencies", "oldest", "--environments", str(tmp_path)]
 
     assert versions.main(arguments) == 1
+
+    assert given == [tmp_path / "3.11-oldest"]
 
 
 def test_what_pytest_counts(versions, tmp_path):
