@@ -13,6 +13,7 @@ import optax
 import pytest
 from jax import export
 from jax.experimental import serialize_executable
+from jax.experimental.compilation_cache import compilation_cache
 from schedules import LR, SCHEDULES
 
 import jaxsched as js
@@ -207,10 +208,24 @@ def export_steps(elsewhere):
                     np.testing.assert_allclose(leaves[1], RATES, rtol=1e-6)
 
 
+@contextlib.contextmanager
+def compiled_anew():
+    """Without JAX's cache: JAX 0.12 saves a CPU program that came from there without its code."""
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+        compilation_cache.reset_cache()
+
+
 def save_compiled(elsewhere):
     for name in ("CosineAnnealingLR", "sequence-nested", "OneCycleLR", "table"):
         schedule = SCHEDULES[name]
-        compiled = jax.jit(lambda t, schedule=schedule: [schedule(t)]).lower(jnp.int32(0)).compile()
+        lowered = jax.jit(lambda t, schedule=schedule: [schedule(t)]).lower(jnp.int32(0))
+        with compiled_anew():
+            compiled = lowered.compile()
         program = pickle.dumps(serialize_executable.serialize(compiled))
         elsewhere.save(f"compiled-{name}.compiled", program, [np.int32(7)], [schedule(7)])
 
