@@ -18,8 +18,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Different schedules often lower to the same program, and compiling is most of what tests cost. A
 # folder for each process: JAX does not write the files of a shared one atomically. If
-# JAXSCHED_TEST_PROGRAMS names a folder, the programs of earlier runs come from there.
+# JAXSCHED_TEST_PROGRAMS names a folder, the programs of earlier runs come from there, and those of
+# this one go there at its end.
 shared = os.environ.get("JAXSCHED_TEST_PROGRAMS")
+if shared:
+    shared = os.path.abspath(shared)  # tests change the working directory
+    os.makedirs(shared, exist_ok=True)
 programs = tempfile.TemporaryDirectory(
     prefix="jaxsched-programs-", dir=shared, ignore_cleanup_errors=True
 )
@@ -40,7 +44,8 @@ def pytest_sessionfinish():
 if shared:
     link_files(shared, programs.name)
 jax.config.update("jax_compilation_cache_dir", programs.name)
-jax.config.update("jax_persistent_cache_enable_xla_caches", "none")  # else names tell folders apart
+# Otherwise the name of the folder is a part of the key, and no program of another one is found.
+jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

@@ -104,7 +104,7 @@ class _Constant:
 class _Prepared(NamedTuple):
     static: _Static
     arrays: list  # the hyperparameters that are JAX's arrays
-    end: End | None
+    end: End | None = None
     leaves: list | None = None  # NumPy float64 and int64 for `alone`, if none is
     constants: tuple = ()  # all of them
     alone: Any = None  # programs of (leaves, count), by the float type or None for no rounding
@@ -123,20 +123,20 @@ def _prepare(schedule) -> _Prepared:
     static = _Static(treedef, plan)
     tabulated = stand_in is not exact  # A table of the user's own may be written to.
     if not all(is_concrete(x) or (tabulated and isinstance(x, np.ndarray)) for x in leaves):
-        return _of_arrays(static, leaves, end)
+        return _of_arrays(static, leaves)._replace(end=end)
     prepared = _of_numbers(schedule, static, leaves)
     prepared = prepared._replace(end=end, undefined_from=stand_in._undefined_from())
     object.__setattr__(schedule, "_prepared", prepared)
     return prepared
 
 
-def _of_arrays(static: _Static, leaves: list, end: End | None) -> _Prepared:
+def _of_arrays(static: _Static, leaves: list) -> _Prepared:
     """For hyperparameters that are arrays: JAX compiles at each call, or the user's own `jit`."""
     fixed = tuple(map(_fixed, leaves))
     arrays = [
         settled(jnp.asarray(x)) for x, exact in zip(leaves, fixed, strict=True) if exact is None
     ]
-    return _Prepared(static.replace(fixed=fixed), arrays, end)
+    return _Prepared(static.replace(fixed=fixed), arrays)
 
 
 def _of_numbers(schedule, static: _Static, leaves: list) -> _Prepared:
@@ -159,7 +159,7 @@ def _of_numbers(schedule, static: _Static, leaves: list) -> _Prepared:
     )
     if functions and not any(map(_holds_more, functions)):
         _RECENT.append((alone, inside))
-    return _Prepared(static, [], None, leaves, constants, alone, inside)
+    return _Prepared(static, [], leaves=leaves, constants=constants, alone=alone, inside=inside)
 
 
 # Numbers: with more arguments XLA takes longer than with as many constants.

@@ -131,17 +131,18 @@ def test_a_missing_interpreter_is_said_and_the_others_go_on(versions, monkeypatc
     assert "Python 3.10 is not here: no 3.10-oldest" in capsys.readouterr().out
 
 
-def test_an_environment_that_is_there_gets_this_checkout(versions, monkeypatch, tmp_path):
-    """And a failure is the status."""
+@pytest.mark.parametrize("failed", ["0", "1"])
+def test_an_environment_that_is_there_gets_this_checkout(versions, monkeypatch, tmp_path, failed):
     given = []
-    monkeypatch.setattr(versions, "run", lambda *_: row(versions, failed="1"))
+    monkeypatch.setattr(versions, "run", lambda *_: row(versions, failed=failed))
     monkeypatch.setattr(versions, "install_this_checkout", given.append)
     (tmp_path / "3.11-oldest").mkdir()
     arguments = ["--python", "3.11", "--dependencies", "oldest", "--environments", str(tmp_path)]
 
-    assert versions.main(arguments) == 1
+    status = versions.main(arguments)
 
     assert given == [tmp_path / "3.11-oldest"]
+    assert status == int(failed)
 
 
 def test_what_pytest_counts(versions, tmp_path):
