@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
 import tempfile
 import types
@@ -51,6 +52,10 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 # Most of what a worker holds are programs, which stay: Python need not look at all of it so often.
 gc.set_threshold(100_000, 50, 1000)
+
+# A shell's background job ignores SIGINT, and so would the programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # PyTorch's threads wait for each other by spinning: where cores are shared, trainings of small
 # arrays have taken 80 times as long. The recordings were made in one thread too.
